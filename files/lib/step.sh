@@ -1,0 +1,79 @@
+# What every step starts with: options, inputs, progress and failures.
+# shellcheck shell=bash disable=SC2034
+set -eEuo pipefail
+# shellcheck source=files/platform/debian12.sh
+. "$SMT_HA/platform.sh"
+
+# option NAME [DEFAULT]: the value given as --NAME; without a default the option is required.
+option() {
+  if [ -f "$STEP_DIR/options/$1" ]; then
+    cat "$STEP_DIR/options/$1"
+  elif [ $# -ge 2 ]; then
+    printf '%s' "$2"
+  else
+    fail "option --$1 is missing" "run the step as the program does: pulumi preview --diff shows its command"
+  fi
+}
+
+# input NAME: the path of the text given on standard input as section NAME (root only, gone when the step ends).
+input() {
+  [ -f "$STEP_DIR/inputs/$1" ] || fail "section '@@ $1' is missing on standard input" "run the step through the program"
+  printf '%s' "$STEP_DIR/inputs/$1"
+}
+
+has_input() { [ -f "$STEP_DIR/inputs/$1" ]; }
+
+# say TEXT: a line of progress, for the person who watches.
+say() { printf '%s: %s: %s\n' "$(uname -n)" "$STEP" "$1" | tee /dev/fd/3; }
+
+# fail CAUSE CURE: ends the step with an error that names node, step, cause and the next thing to do.
+fail() {
+  trap - ERR
+  {
+    printf 'smt-ha: %s: step %s failed\n' "$(uname -n)" "$STEP"
+    printf '  cause: %s\n' "$1"
+    printf '  next:  %s\n' "$2"
+    printf '  log:   %s on %s\n' "$STEP_LOG" "$(uname -n)"
+  } | tee /dev/fd/3
+  # A failure inside $(...) must end the step as well, not only the subshell.
+  kill -s TERM $$ 2>/dev/null
+  exit 1
+}
+
+# An unforeseen failure shows the command as written (never expanded: it may hold a secret) and the log's end.
+unforeseen() {
+  trap - ERR
+  fail "line $2: '$3' ended with exit code $1; last lines of the log:
+$(tail -n 12 "$STEP_LOG" | sed 's/^/         | /')" "mend what the log says, then run 'pulumi up' again: it goes on from here"
+}
+trap 'unforeseen $? $LINENO "$BASH_COMMAND"' ERR
+trap 'exit 1' TERM
+
+# retry SECONDS COMMAND...: until it succeeds; the exit code of the last try when time is up.
+retry() {
+  local deadline=$((SECONDS + $1)) code
+  shift
+  while :; do
+    code=0
+    "$@" || code=$?
+    [ $code -ne 0 ] || return 0
+    [ $SECONDS -lt $deadline ] || return $code
+    sleep 1
+  done
+}
+
+# install_file MODE FILE < TEXT: writes FILE at once and whole, if it differs; sets wrote=yes or wrote=no.
+install_file() {
+  local new
+  new=$(mktemp "$2.XXXXXX")
+  cat >"$new"
+  chmod "$1" "$new"
+  if [ -f "$2" ] && cmp -s "$new" "$2" && [ "$(stat -c %a "$2")" = "$(stat -c %a "$new")" ]; then
+    rm -f "$new"
+    wrote=no
+  else
+    mv -f "$new" "$2"
+    wrote=yes
+    say "wrote $2"
+  fi
+}
