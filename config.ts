@@ -1,0 +1,508 @@
+import * as fs from "fs";
+import * as net from "net";
+import * as os from "os";
+import * as path from "path";
+import { closest } from "fastest-levenshtein";
+import { z } from "zod";
+import type { NodeNetwork, Role } from "./components/clusterNode";
+import type { VspherePlacementArgs } from "./components/vspherePlacement";
+
+/** Platforms that have a file under `files/platform`. */
+export const platforms = ["debian12"] as const;
+
+/** One node of the cluster, as configured. The first SMT node does what only one node may do. */
+export interface NodeConfig {
+  readonly name: string;
+  readonly address: string;
+  readonly role: Role;
+  readonly ssh: SshConfig;
+  readonly initiatorName: string;
+}
+
+/** SSH access to a node; the key is a secret. */
+export interface SshConfig {
+  readonly user: string;
+  readonly port: number;
+  readonly privateKey: string;
+  readonly hostKey?: string;
+}
+
+/** The virtual machines to make. */
+export interface MachineConfig extends VspherePlacementArgs {
+  readonly folder?: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly diskGiB?: number;
+  readonly protect: boolean;
+}
+
+/** The shared disk. */
+export interface DiskConfig {
+  readonly portal: string;
+  readonly target: string;
+  readonly lun: number;
+  readonly chap?: { readonly user: string; readonly secret: string };
+  readonly wipe: boolean;
+}
+
+/** The cluster; times in seconds. */
+export interface ClusterConfig {
+  readonly name: string;
+  readonly watchdogTimeout: number;
+  readonly msgwait: number;
+}
+
+/** A stack's configuration, checked. */
+export interface StackConfig {
+  readonly platform: (typeof platforms)[number];
+  readonly nodes: readonly NodeConfig[];
+  readonly network: NodeNetwork;
+  readonly virtualIp: string;
+  readonly machines?: MachineConfig;
+  readonly disk: DiskConfig;
+  readonly cluster: ClusterConfig;
+}
+
+/** What the configuration is read from. */
+export interface ConfigSource {
+  /** The project's name, which is the namespace of its keys. */
+  readonly project: string;
+  /** Every key of the stack with its namespace, as text; objects and lists as JSON; secrets decrypted. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Environment variables, which can stand in for the vSphere provider's keys. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly readFile: (file: string) => string;
+}
+
+/** Every problem of a configuration, in the order of its keys. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `the stack's configuration has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n\n${problems.join("\n\n")}\n`,
+    );
+    this.name = "ConfigError";
+  }
+}
+
+/** A key's rule. Values are checked as text, since `pulumi config set` takes them as text. */
+interface Rule<T> {
+  readonly type: z.ZodType<T, string>;
+  /** Completes "must be …". */
+  readonly rule: string;
+  /** A value that would do, for the command that mends. */
+  readonly example: string;
+  readonly secret?: true;
+}
+
+const text = (rule: string, example: string, pattern = /./): Rule<string> => ({
+  type: z.string().regex(pattern),
+  rule,
+  example,
+});
+const optionalText = (rule: string, example: string): Rule<string> => text(rule, example, /^/);
+const oneOf = <T extends string>(...values: readonly T[]): Rule<T> => ({
+  type: z.enum(values as readonly [T, ...T[]]),
+  rule: `one of: ${values.join(", ")}`,
+  example: values[0],
+});
+const integer = (min: number, max: number, example: number, unit = ""): Rule<number> => ({
+  type: z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)),
+  rule: `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`,
+  example: String(example),
+});
+const flag = (example: boolean): Rule<boolean> => ({
+  type: z.enum(["true", "false"]).transform((value) => value === "true"),
+  rule: "true or false",
+  example: String(example),
+});
+const address = (example: string): Rule<string> => ({
+  type: z.string().refine(net.isIPv4),
+  rule: "an IPv4 address",
+  example,
+});
+const domainPattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+const iqn = (rule: string, example: string): Rule<string> =>
+  text(`${rule}, an IQN such as ${example}`, example, /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(:[a-z0-9.:-]+)?$/);
+const port = integer(1, 65535, 22);
+
+const rules = {
+  platform: oneOf(...platforms),
+  machines: oneOf("vsphere", "existing"),
+  virtualIp: address("192.0.2.10"),
+  prefixLength: integer(8, 30, 24, "bits"),
+  gateway: address("192.0.2.1"),
+  domain: text("a domain name in lower case", "example.com", domainPattern),
+  nic: text("the name of a network interface", "eth0", /^[\w.-]{1,15}$/),
+  sshUser: text("a login name", "root", /^[a-z_][\w.-]*$/),
+  sshPort: port,
+  sshPrivateKeyFile: text("the path of a private key", "~/.ssh/id_rsa"),
+  datacenter: optionalText("the name of a datacenter", "dc1"),
+  datastore: optionalText("the name of a datastore", "datastore1"),
+  resourcePool: optionalText("the path of a resource pool", "cluster1/Resources"),
+  network: optionalText("the name of a port group", "'VM Network'"),
+  template: optionalText("the path of a VM template", "sles12sp5"),
+  folder: optionalText("the path of a VM folder", "smt"),
+  cpus: integer(1, 128, 2),
+  memoryMiB: integer(1024, 1048576, 4096, "MiB"),
+  diskGiB: integer(0, 65536, 40, "GiB"),
+  protectMachines: flag(true),
+  portal: {
+    type: z.string().refine(isPortal),
+    rule: "ADDRESS:PORT, such as 192.0.2.3:3260",
+    example: "192.0.2.3:3260",
+  },
+  target: iqn("the shared disk's target", "iqn.2026-01.com.example:smt"),
+  lun: integer(0, 16383, 1),
+  chapUser: optionalText("the name that the target knows the nodes by", "smt"),
+  chapSecret: { ...optionalText("the secret that belongs to chapUser", ""), secret: true },
+  wipeSharedDisk: flag(false),
+  clusterName: text("1 to 16 letters, digits, - or _ (OCFS2 takes no more)", "smtha", /^[A-Za-z0-9_-]{1,16}$/),
+  watchdogTimeout: integer(5, 600, 15, "seconds"),
+  msgwait: integer(10, 1200, 30, "seconds"),
+} satisfies Record<string, Rule<unknown>>;
+
+/** Lists of texts; a list's items are checked one by one. */
+const listRules = {
+  dnsServers: address("192.0.2.1"),
+  ntpServers: text("a name or an IPv4 address", "192.0.2.1", domainPattern),
+} satisfies Record<string, Rule<string>>;
+
+const nodeRules = {
+  name: text(
+    "a host name of lower-case letters, digits and -, without the domain",
+    "node1",
+    /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  ),
+  address: address("192.0.2.11"),
+  role: oneOf("smt", "director"),
+  sshUser: rules.sshUser,
+  sshPort: port,
+  sshPrivateKeyFile: rules.sshPrivateKeyFile,
+  sshHostKey: text("a public host key", "'ssh-ed25519 AAAA…'", /^(ssh|ecdsa)-\S+ \S+/),
+  initiatorName: iqn("the node's initiator name", "iqn.2016-04.com.open-iscsi:smtha.node1"),
+} satisfies Record<string, Rule<unknown>>;
+
+/** Keys that only machines on vSphere need. */
+const vsphereKeys = ["datacenter", "datastore", "resourcePool", "network", "template"] as const;
+/** Keys of the vSphere provider, each with the environment variable that can stand in for it. */
+const providerKeys = { vsphereServer: "VSPHERE_SERVER", user: "VSPHERE_USER", password: "VSPHERE_PASSWORD" } as const;
+
+type Checked<R extends Record<string, Rule<unknown>>> = { [K in keyof R]?: z.output<R[K]["type"]> };
+
+/**
+ * Checks a stack's configuration in one pass.
+ *
+ * @throws ConfigError with every problem: the key, its value (never a secret), the rule and the command that mends it.
+ */
+export function loadConfig(source: ConfigSource): StackConfig {
+  const problems: string[] = [];
+  const report = (key: string, found: string, rule: string, mend: string): void => {
+    problems.push(`  ${key} ${found}\n    rule: ${rule}\n    mend: ${mend}`);
+  };
+  const fullKey = (key: string): string => `${source.project}:${key}`;
+  const set = (key: string, rule: Rule<unknown>): string =>
+    `pulumi config set ${rule.secret ? "--secret " : ""}${/[.[]/.test(key) ? `--path '${key}'` : key} ${rule.secret ? "" : rule.example}`.trim();
+  const shown = (value: string | undefined, rule?: Rule<unknown>): string =>
+    value === undefined || value === "" ? "is not set" : rule?.secret ? "is not valid" : `is ${JSON.stringify(value)}`;
+
+  const check = <T>(key: string, value: string | undefined, rule: Rule<T>): T | undefined => {
+    const checked = value === undefined ? undefined : rule.type.safeParse(value);
+    if (checked?.success) {
+      return checked.data;
+    }
+    report(key, shown(value, rule), `must be ${rule.rule}`, set(key, rule));
+    return undefined;
+  };
+  const refuseUnknown = (key: string, name: string, known: readonly string[]): void => {
+    if (!known.includes(name)) {
+      const nearest = closest(name, known);
+      report(
+        key,
+        "is not known",
+        `the nearest known key is ${nearest}`,
+        `pulumi config rm ${/[.[]/.test(key) ? `--path '${key}'` : key}`,
+      );
+    }
+  };
+  const items = (key: string): readonly unknown[] => {
+    const value = source.values[fullKey(key)];
+    try {
+      const parsed: unknown = value === undefined ? [] : JSON.parse(value);
+      if (Array.isArray(parsed)) {
+        return parsed;
+      }
+    } catch {
+      // Reported below, like any other value that is no list.
+    }
+    report(fullKey(key), shown(value), "must be a list", `pulumi config set --path '${fullKey(key)}[0]' …`);
+    return [];
+  };
+
+  for (const key of Object.keys(source.values).filter((name) => name.startsWith(`${source.project}:`))) {
+    refuseUnknown(key, key.slice(source.project.length + 1), [
+      ...Object.keys(rules),
+      ...Object.keys(listRules),
+      "nodes",
+    ]);
+  }
+
+  const values: Checked<typeof rules> = Object.fromEntries(
+    Object.entries(rules).map(([key, rule]) => [key, check<unknown>(fullKey(key), source.values[fullKey(key)], rule)]),
+  );
+  const lists = Object.fromEntries(
+    Object.entries(listRules).map(([key, rule]) => [
+      key,
+      items(key).map((item, index) => check(`${fullKey(key)}[${index}]`, String(item), rule)),
+    ]),
+  ) as Record<keyof typeof listRules, string[]>;
+  if (lists.ntpServers.length === 0) {
+    report(
+      fullKey("ntpServers"),
+      "is empty",
+      "the nodes need one time",
+      `pulumi config set --path '${fullKey("ntpServers")}[0]' 192.0.2.1`,
+    );
+  }
+
+  const readKey = (key: string, file: string | undefined): string => {
+    if (file === undefined) {
+      return "";
+    }
+    const mend = `pulumi config set ${/[.[]/.test(key) ? `--path '${key}'` : key} ~/.ssh/id_rsa`;
+    try {
+      const content = source.readFile(path.resolve(file.replace(/^~(?=\/)/, os.homedir())));
+      if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(content)) {
+        report(key, shown(file), "must name a private key", mend);
+      }
+      return content;
+    } catch (error) {
+      report(
+        key,
+        shown(file),
+        `must name a readable file (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+        mend,
+      );
+      return "";
+    }
+  };
+  const commonKey = readKey(fullKey("sshPrivateKeyFile"), values.sshPrivateKeyFile);
+
+  const nodes = items("nodes").map((item, index): NodeConfig => {
+    const key = `${fullKey("nodes")}[${index}]`;
+    const entries = typeof item === "object" && item !== null ? (item as Record<string, unknown>) : {};
+    const node: Checked<typeof nodeRules> = {};
+    for (const [name, value] of Object.entries(entries)) {
+      refuseUnknown(`${key}.${name}`, name, Object.keys(nodeRules));
+      const rule = (nodeRules as Record<string, Rule<unknown>>)[name];
+      if (rule) {
+        Object.assign(node, { [name]: check(`${key}.${name}`, String(value), rule) });
+      }
+    }
+    for (const name of ["name", "address", "role"] as const) {
+      if (!(name in entries)) {
+        check(`${key}.${name}`, undefined, nodeRules[name] as Rule<unknown>);
+      }
+    }
+    return {
+      name: node.name ?? "",
+      address: node.address ?? "",
+      role: node.role ?? "smt",
+      ssh: {
+        user: node.sshUser ?? values.sshUser ?? "",
+        port: node.sshPort ?? values.sshPort ?? 0,
+        privateKey: node.sshPrivateKeyFile ? readKey(`${key}.sshPrivateKeyFile`, node.sshPrivateKeyFile) : commonKey,
+        ...(node.sshHostKey && { hostKey: node.sshHostKey }),
+      },
+      initiatorName:
+        node.initiatorName ??
+        `iqn.2016-04.com.open-iscsi:${(values.clusterName ?? "").toLowerCase().replace(/_/g, "-")}.${node.name}`,
+    };
+  });
+
+  checkNodes();
+  checkAddresses();
+  checkPairs();
+  if (values.machines === "vsphere") {
+    checkVsphere();
+  }
+
+  if (problems.length > 0) {
+    throw new ConfigError(problems);
+  }
+  return assemble(values as Required<Checked<typeof rules>>, lists, nodes);
+
+  function checkNodes(): void {
+    const key = fullKey("nodes");
+    const count = (role: Role): number => nodes.filter((node) => node.role === role).length;
+    if (count("smt") < 2) {
+      report(
+        key,
+        `has ${count("smt")} node(s) with role smt`,
+        "must have two at least",
+        `pulumi config set --path '${key}[${nodes.length}].role' smt (and its name and address)`,
+      );
+    }
+    if (count("director") < 1) {
+      report(
+        key,
+        "has no node with role director",
+        "must have one at least",
+        `pulumi config set --path '${key}[${nodes.length}].role' director (and its name and address)`,
+      );
+    }
+    for (const field of ["name", "address", "initiatorName"] as const) {
+      nodes.forEach((node, index) => {
+        const first = nodes.findIndex((other) => other[field] === node[field]);
+        if (first < index && node[field]) {
+          report(
+            `${key}[${index}].${field}`,
+            shown(node[field]),
+            `must differ from that of ${key}[${first}]`,
+            `pulumi config set --path '${key}[${index}].${field}' …`,
+          );
+        }
+      });
+    }
+  }
+
+  function checkAddresses(): void {
+    const { gateway, prefixLength, virtualIp } = values;
+    if (gateway === undefined || prefixLength === undefined) {
+      return;
+    }
+    const subnet = `${gateway}/${prefixLength}`;
+    const checkHost = (key: string, value: string, others: readonly (readonly [string, string])[]): void => {
+      const mend = `pulumi config set ${/[.[]/.test(key) ? `--path '${key}'` : key} …`;
+      if (!isHostOf(value, gateway, prefixLength)) {
+        report(key, shown(value), `must be a host's address in the subnet of the gateway, ${subnet}`, mend);
+      }
+      for (const [name, other] of others) {
+        if (value === other) {
+          report(key, shown(value), `must differ from ${name}`, mend);
+        }
+      }
+    };
+    nodes.forEach((node, index) => {
+      if (node.address) {
+        checkHost(`${fullKey("nodes")}[${index}].address`, node.address, [["the gateway", gateway]]);
+      }
+    });
+    if (virtualIp !== undefined) {
+      checkHost(fullKey("virtualIp"), virtualIp, [
+        ["the gateway", gateway],
+        ...nodes.map((node) => [`the address of ${node.name}`, node.address] as const),
+      ]);
+    }
+  }
+
+  function checkPairs(): void {
+    const { watchdogTimeout, msgwait, chapUser, chapSecret } = values;
+    if (watchdogTimeout !== undefined && msgwait !== undefined && msgwait < 2 * watchdogTimeout) {
+      report(
+        fullKey("msgwait"),
+        shown(String(msgwait)),
+        `must be twice watchdogTimeout (${watchdogTimeout}) at least, or a node could still write after it is taken for dead`,
+        `pulumi config set ${fullKey("msgwait")} ${2 * watchdogTimeout}`,
+      );
+    }
+    if (chapUser && !chapSecret) {
+      report(
+        fullKey("chapSecret"),
+        "is not set",
+        "must be set where chapUser is",
+        set(fullKey("chapSecret"), rules.chapSecret),
+      );
+    }
+    if (chapSecret && !chapUser) {
+      report(
+        fullKey("chapUser"),
+        "is not set",
+        "must be set where chapSecret is",
+        set(fullKey("chapUser"), rules.chapUser),
+      );
+    }
+  }
+
+  function checkVsphere(): void {
+    for (const key of vsphereKeys) {
+      if (values[key] === "") {
+        report(
+          fullKey(key),
+          "is not set",
+          `must be ${rules[key].rule}, for machines: vsphere`,
+          set(fullKey(key), rules[key]),
+        );
+      }
+    }
+    for (const [key, variable] of Object.entries(providerKeys)) {
+      if (!source.values[`vsphere:${key}`] && !source.environment[variable]) {
+        report(
+          `vsphere:${key}`,
+          "is not set",
+          `must be set, or ${variable} in the environment`,
+          `pulumi config set ${key === "password" ? "--secret " : ""}vsphere:${key}`,
+        );
+      }
+    }
+  }
+}
+
+function assemble(
+  values: Required<Checked<typeof rules>>,
+  lists: Record<keyof typeof listRules, string[]>,
+  nodes: readonly NodeConfig[],
+): StackConfig {
+  return {
+    platform: values.platform,
+    nodes,
+    network: {
+      domain: values.domain,
+      gateway: values.gateway,
+      prefixLength: values.prefixLength,
+      dnsServers: lists.dnsServers,
+      ntpServers: lists.ntpServers,
+      nic: values.nic,
+    },
+    virtualIp: values.virtualIp,
+    ...(values.machines === "vsphere" && {
+      machines: {
+        datacenter: values.datacenter,
+        datastore: values.datastore,
+        resourcePool: values.resourcePool,
+        network: values.network,
+        template: values.template,
+        ...(values.folder && { folder: values.folder }),
+        cpus: values.cpus,
+        memoryMiB: values.memoryMiB,
+        ...(values.diskGiB > 0 && { diskGiB: values.diskGiB }),
+        protect: values.protectMachines,
+      },
+    }),
+    disk: {
+      portal: values.portal,
+      target: values.target,
+      lun: values.lun,
+      ...(values.chapUser && { chap: { user: values.chapUser, secret: values.chapSecret } }),
+      wipe: values.wipeSharedDisk,
+    },
+    cluster: { name: values.clusterName, watchdogTimeout: values.watchdogTimeout, msgwait: values.msgwait },
+  };
+}
+
+function isPortal(value: string): boolean {
+  const [portalAddress, tcpPort, ...rest] = value.split(":");
+  return rest.length === 0 && net.isIPv4(portalAddress) && port.type.safeParse(tcpPort).success;
+}
+
+/** Whether the address is in the gateway's subnet and neither its network nor its broadcast address. */
+function isHostOf(value: string, gateway: string, prefixLength: number): boolean {
+  const number = (ip: string): number => ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+  const size = 2 ** (32 - prefixLength);
+  const hostPart = number(value) % size;
+  return (
+    Math.floor(number(value) / size) === Math.floor(number(gateway) / size) && hostPart !== 0 && hostPart !== size - 1
+  );
+}
+
+/** Reads files for `loadConfig`. */
+export const readFile = (file: string): string => fs.readFileSync(file, "utf8");

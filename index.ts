@@ -1,0 +1,42 @@
+import * as pulumi from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime";
+import { ClusterNode } from "./components/clusterNode";
+import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
+import { lookUpPlacement } from "./components/vspherePlacement";
+import { loadConfig, readFile } from "./config";
+
+const config = loadConfig({ project: pulumi.getProject(), values: allConfig(), environment: process.env, readFile });
+const placement = config.machines && lookUpPlacement(config.machines);
+
+// Machines: three VMs or more, or the hosts that are there.
+const clusterNodes = config.nodes.map(
+  (node) =>
+    new ClusterNode(node.name, {
+      role: node.role,
+      access: { ...node.ssh, address: node.address, privateKey: pulumi.secret(node.ssh.privateKey) },
+      platform: config.platform,
+      network: config.network,
+      peers: config.nodes,
+      machine: config.machines && placement && { ...config.machines, placement, ignoredAddresses: [config.virtualIp] },
+    }),
+);
+const smtNodes = clusterNodes.filter((node) => node.role === "smt");
+const directors = clusterNodes.filter((node) => node.role === "director");
+
+// The disk that they share, with a partition for SBD and one for data.
+const disk = new IscsiSharedDisk("shared-disk", {
+  nodes: [...smtNodes, ...directors],
+  portal: config.disk.portal,
+  target: config.disk.target,
+  lun: config.disk.lun,
+  chap: config.disk.chap,
+  initiators: Object.fromEntries(config.nodes.map((node) => [node.name, node.initiatorName])),
+  clusterName: config.cluster.name,
+  wipe: config.disk.wipe,
+});
+
+export const nodes = Object.fromEntries(
+  clusterNodes.map((node) => [node.nodeName, { role: node.role, address: node.address }]),
+);
+export const sbdDevice = disk.sbdDevice;
+export const dataDevice = disk.dataDevice;
