@@ -32,6 +32,8 @@ export interface RemoteHostArgs {
 }
 
 export interface StepArgs {
+  /** Tells apart the uses of a step that runs on a host more than once; part of the resource's name. */
+  readonly label?: string;
   /** `--name value` for the step; lists are separated by spaces. Never a secret. */
   readonly options?: Readonly<Record<string, pulumi.Input<string | number>>>;
   /** Texts and secrets for the step, by section name; they travel on standard input. */
@@ -108,7 +110,7 @@ export class RemoteHost extends pulumi.ComponentResource {
    */
   step(step: string, args: StepArgs, opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[] }): remote.Command {
     const command = new remote.Command(
-      `${this.node}-${step.replace("/", "-")}`,
+      [this.node, step.replace("/", "-"), ...(args.label ? [args.label] : [])].join("-"),
       {
         connection: this.connection,
         create: pulumi
