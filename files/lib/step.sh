@@ -1,5 +1,5 @@
 # What every step starts with: options, inputs, progress and failures.
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
 set -eEuo pipefail
 # shellcheck source=files/platform/debian12.sh
 . "$SMT_HA/platform.sh"
@@ -29,22 +29,30 @@ say() { printf '%s: %s: %s\n' "$(uname -n)" "$STEP" "$1" | tee /dev/fd/3; }
 # fail CAUSE CURE: ends the step with an error that names node, step, cause and the next thing to do.
 fail() {
   trap - ERR
+  # Told once, by the innermost shell that knows the cause.
+  if ! [ -e "$STEP_DIR/failed" ]; then
+    touch "$STEP_DIR/failed"
+    tell_failure "$@"
+  fi
+  # A failure inside $(...) must end the step as well, not only the subshell.
+  kill -s TERM $$ 2>/dev/null
+  exit 1
+}
+
+tell_failure() {
   {
     printf 'smt-ha: %s: step %s failed\n' "$(uname -n)" "$STEP"
     printf '  cause: %s\n' "$1"
     printf '  next:  %s\n' "$2"
     printf '  log:   %s on %s\n' "$STEP_LOG" "$(uname -n)"
   } | tee /dev/fd/3
-  # A failure inside $(...) must end the step as well, not only the subshell.
-  kill -s TERM $$ 2>/dev/null
-  exit 1
 }
 
 # An unforeseen failure shows the command as written (never expanded: it may hold a secret) and the log's end.
 unforeseen() {
   trap - ERR
   fail "line $2: '$3' ended with exit code $1; last lines of the log:
-$(tail -n 12 "$STEP_LOG" | sed 's/^/         | /')" "mend what the log says, then run 'pulumi up' again: it goes on from here"
+$(sed -n '/^== /h; /^== /!H; $ { g; p; }' "$STEP_LOG" | tail -n 12 | sed 's/^/         | /')" "mend what the log says, then run 'pulumi up' again: it goes on from here"
 }
 trap 'unforeseen $? $LINENO "$BASH_COMMAND"' ERR
 trap 'exit 1' TERM
@@ -62,7 +70,7 @@ retry() {
   done
 }
 
-# install_file MODE FILE < TEXT: writes FILE at once and whole, if it differs; sets wrote=yes or wrote=no.
+# install_file MODE FILE < TEXT: writes FILE at once and whole, if it differs.
 install_file() {
   local new
   new=$(mktemp "$2.XXXXXX")
@@ -70,10 +78,13 @@ install_file() {
   chmod "$1" "$new"
   if [ -f "$2" ] && cmp -s "$new" "$2" && [ "$(stat -c %a "$2")" = "$(stat -c %a "$new")" ]; then
     rm -f "$new"
-    wrote=no
   else
     mv -f "$new" "$2"
-    wrote=yes
+    # Noted in a file, since this often runs at the end of a pipe, in a shell of its own.
+    echo "$2" >>"$STEP_DIR/wrote"
     say "wrote $2"
   fi
 }
+
+# wrote FILE: whether install_file has changed FILE in this run.
+wrote() { grep -qxF "$1" "$STEP_DIR/wrote" 2>/dev/null; }

@@ -17,7 +17,8 @@ packages_of() { echo chrony open-iscsi parted; }
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 packages_install() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"; }
 
-service_enable() { systemctl enable "$1"; }
+# Asked first: "enable" reloads systemd even where nothing changes.
+service_enable() { systemctl is-enabled --quiet "$1" || systemctl enable "$1"; }
 service_start() { systemctl start "$1"; }
 service_restart() { systemctl restart "$1"; }
 service_active() { systemctl is-active --quiet "$1"; }
