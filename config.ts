@@ -2,6 +2,7 @@ import * as fs from "fs";
 import * as net from "net";
 import * as os from "os";
 import * as path from "path";
+import { RunError } from "@pulumi/pulumi";
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import type { NodeNetwork, Role } from "./components/clusterNode";
@@ -74,8 +75,8 @@ export interface ConfigSource {
   readonly readFile: (file: string) => string;
 }
 
-/** Every problem of a configuration, in the order of its keys. */
-export class ConfigError extends Error {
+/** Every problem of a configuration, in the order of its keys. Pulumi shows a RunError without a stack trace. */
+export class ConfigError extends RunError {
   constructor(readonly problems: readonly string[]) {
     super(
       `the stack's configuration has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n\n${problems.join("\n\n")}\n`,
