@@ -115,15 +115,14 @@ func (*Command) Delete(ctx context.Context, req infer.DeleteRequest[CommandOutpu
 }
 
 // run runs a command on the host and keeps its output. An error holds the exit status, the command and its output, but
-// never stdin.
+// never stdin. Cancelling the deployment ends dialling, but not a command that runs: to leave it alone on the host would
+// let the next deployment run it a second time beside itself.
 func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	client, err := c.Connection.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	// Cancelling the deployment ends the connection and so the wait; the command may go on on the host.
-	defer context.AfterFunc(ctx, func() { client.Close() })()
 
 	session, err := client.NewSession()
 	if err != nil {
@@ -141,9 +140,6 @@ func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	}
 	stdout, stderr, both, err := execute(ctx, session, command, valueOr(c.Stdin, ""), valueOr(c.Logging, logStdoutAndStderr))
 	if err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%w (%v)", context.Cause(ctx), err)
-		}
 		return fmt.Errorf("on %s: %w: running %q:\n%s", c.Connection.endpoint, err, command, both)
 	}
 	c.Stdout, c.Stderr = stdout, stderr

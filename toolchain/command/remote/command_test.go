@@ -242,26 +242,42 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestCancellingEndsTheWait(t *testing.T) {
+func TestCancellingEndsDiallingButNotACommand(t *testing.T) {
 	server := startSSHD(t)
 	engine := startEngine(t)
+	running, waiting := make(chan error, 1), make(chan error, 1)
 	command := engine.resource("Command")
-	inputs := map[string]any{"connection": server.connection(), "create": "echo started; sleep 60"}
-	done := make(chan error, 1)
-	go func() { done <- command.create(inputs) }()
-	for !strings.Contains(engine.logged(), "started") {
-		time.Sleep(20 * time.Millisecond)
+	go func() {
+		running <- command.create(map[string]any{
+			"connection": server.connection(), "create": "echo started; sleep 2; echo ended",
+		})
+	}()
+	go func() {
+		waiting <- engine.resource("Command").create(map[string]any{
+			"connection": map[string]any{"host": "127.0.0.1", "port": freePort(t), "dialErrorLimit": -1}, "create": "true",
+		})
+	}()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if log := engine.logged(); strings.Contains(log, "started") && strings.Contains(log, "trying again") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not both under way after 10 s: %s", engine.logged())
+		}
 	}
 	if _, err := engine.plugin.Cancel(context.Background(), nil); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case err := <-done:
-		if err == nil {
-			t.Error("a cancelled command succeeds")
+	case err := <-waiting:
+		if err == nil || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("cancelled dialling says: %v", err)
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("a cancelled command still runs after 10 s")
+		t.Error("dialling goes on 10 s after it was cancelled")
+	}
+	if err := <-running; err != nil || command.output("stdout") != "started\nended" {
+		t.Errorf("the command that ran: %v, %q", err, command.output("stdout"))
 	}
 }
 

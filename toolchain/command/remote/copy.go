@@ -114,7 +114,6 @@ func (c CopyToRemoteInputs) copy(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	defer context.AfterFunc(ctx, func() { client.Close() })()
 
 	files, err := sftp.NewClient(client, sftp.UseConcurrentWrites(true))
 	if err != nil {
