@@ -1,0 +1,146 @@
+import { labStack } from "./support/stack";
+import type { Recording } from "./support/recorder";
+
+// The lab makes its key when it starts: any will do here.
+jest.mock("fs", () => {
+  const actual = jest.requireActual<typeof import("fs")>("fs");
+  const readFileSync = (file: string, ...rest: []): string | Buffer =>
+    String(file).endsWith(".lab/ssh/id_ed25519")
+      ? "-----BEGIN OPENSSH PRIVATE KEY-----\nkey-hush\n"
+      : actual.readFileSync(file, ...rest);
+  return { ...actual, readFileSync };
+});
+
+/** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made and exported, or its error. */
+async function runProgram(
+  config: Record<string, string>,
+  options: { preview?: boolean } = {},
+): Promise<{ recording: Recording; outputs: Record<string, unknown> }> {
+  let result: { recording: Recording; outputs: Record<string, unknown> } | undefined;
+  await jest.isolateModulesAsync(async () => {
+    const sdk = await import("@pulumi/pulumi");
+    const { record: recordIsolated } = await import("./support/recorder");
+    let outputs: Record<string, unknown> = {};
+    const recording = await recordIsolated(
+      async () => {
+        outputs = await import("../index").then(
+          (exported): Record<string, unknown> => ({ ...exported }),
+          (error: unknown) => ({ error }),
+        );
+      },
+      { sdk, config, ...options },
+    );
+    result = { recording, outputs };
+  });
+  return result as NonNullable<typeof result>;
+}
+
+const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
+const machineSteps = (node: string): string[] => [
+  `RemoteHost ${node}`,
+  `Command ${node}-ready`,
+  `CopyToRemote ${node}-files`,
+  `Command ${node}-install`,
+  `Command ${node}-node-preflight`,
+  `Command ${node}-node-hosts`,
+  `Command ${node}-node-packages`,
+  `Command ${node}-node-time`,
+];
+
+describe("the lab's stack", () => {
+  const run = runProgram(labStack);
+
+  test("makes three machines in the lab's vSphere", async () => {
+    const { recording } = await run;
+    const nodes = ["node1", "node2", "node3"];
+    for (const node of nodes) {
+      expect(recording.below(`ClusterNode ${node}`).sort()).toEqual(
+        [`VirtualMachine ${node}`, ...machineSteps(node)].sort(),
+      );
+    }
+    const machines = recording.resources.filter(({ type }) => type.includes("VirtualMachine"));
+    expect(machines.map(({ name, inputs, options }) => [name, inputs.numCpus, inputs.memory, options.protect])).toEqual(
+      nodes.map((node) => [node, 1, 1536, undefined]),
+    );
+    expect(machines.map(({ inputs }) => inputs.ignoredGuestIps)).toEqual(nodes.map(() => ["192.0.2.10"]));
+    expect(recording.find("VirtualMachine node3").inputs.annotation).toBe("smt-ha director node of stack test");
+    expect(recording.invokes.map(({ inputs }) => (inputs as { name: string }).name).sort()).toEqual(
+      ["lab", "local", "esxi1/Resources", "VM Network", "debian12"].sort(),
+    );
+  });
+
+  test("attaches the shared disk to all of them", async () => {
+    const { recording } = await run;
+    expect(recording.below("IscsiSharedDisk shared-disk")).toHaveLength(6);
+    expect(recording.find("Command node3-iscsi-login").inputs.create).toBe(
+      "smt-ha iscsi/login --portal 192.0.2.3:3260 --target iqn.2026-01.lab.smt-ha:shared " +
+        `--device ${device} --initiator iqn.2016-04.com.open-iscsi:smtha.node3 --chap-user smt-ha --rev REV`,
+    );
+    expect(recording.find("Command node1-disk-partition").inputs.create).toBe(
+      `smt-ha disk/partition --device ${device} --cluster smtha --wipe no --rev REV`,
+    );
+  });
+
+  test("ends with the nodes and their devices", async () => {
+    expect((await run).outputs).toMatchObject({
+      nodes: {
+        node1: { role: "smt", address: "192.0.2.11" },
+        node2: { role: "smt", address: "192.0.2.12" },
+        node3: { role: "director", address: "192.0.2.13" },
+      },
+      sbdDevice: `${device}-part1`,
+      dataDevice: `${device}-part2`,
+    });
+  });
+
+  test("holds no secret in the open", async () => {
+    const { recording, outputs } = await run;
+    const text = (what: unknown): string => JSON.stringify(what);
+    expect(text(recording.resources)).toMatch(/key-hush.*chap-hush/);
+    const open = JSON.stringify([recording.resources, recording.invokes, outputs], (key, value: unknown) =>
+      key === "secret" ? undefined : value,
+    );
+    expect(open).not.toContain("hush");
+  });
+
+  test("previews every step with its exact command line", async () => {
+    const { recording } = await runProgram(labStack, { preview: true });
+    const ids = (all: Recording): string[] => all.resources.map(({ id }) => id).sort();
+    expect(ids(recording)).toEqual(ids((await run).recording));
+    for (const { id, inputs } of recording.resources.filter(({ type }) => type === "command:remote:Command")) {
+      expect([id, inputs.create]).toEqual([id, expect.stringMatching(/^(true$|bash |smt-ha \S+\/)/)]);
+    }
+  });
+});
+
+test("existing hosts: the same steps without machines, and without a word to vSphere", async () => {
+  const config = Object.fromEntries(
+    Object.entries({ ...labStack, "smt-ha:machines": "existing" }).filter(([key]) => !key.startsWith("vsphere:")),
+  );
+  const { recording, outputs } = await runProgram(config);
+
+  expect(recording.resources.filter(({ type }) => type.includes("vsphere"))).toEqual([]);
+  expect(recording.invokes).toEqual([]);
+  expect(recording.below("ClusterNode node2").sort()).toEqual(machineSteps("node2").sort());
+  expect(recording.find("Command node2-ready").options.createTimeout).toBe("1m");
+  expect(outputs.sbdDevice).toBe(`${device}-part1`);
+});
+
+test("a director that is listed first partitions nothing", async () => {
+  const nodes = JSON.parse(labStack["smt-ha:nodes"]) as unknown[];
+  const { recording } = await runProgram({
+    ...labStack,
+    "smt-ha:nodes": JSON.stringify([nodes[2], nodes[0], nodes[1]]),
+  });
+
+  const partitioning = recording.resources.filter(({ name }) => name.endsWith("-disk-partition"));
+  expect(partitioning.map(({ name }) => name)).toEqual(["node1-disk-partition"]);
+});
+
+test("a bad configuration makes nothing at all", async () => {
+  const { recording, outputs } = await runProgram({ ...labStack, "smt-ha:virtualIp": "192.0.2.300" });
+
+  expect(String(outputs.error)).toMatch(/smt-ha:virtualIp is "192\.0\.2\.300"/);
+  expect(recording.resources).toEqual([]);
+  expect(recording.invokes).toEqual([]);
+});

@@ -1,0 +1,171 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** A resource as the program asked Pulumi for it. References to other resources are `Class name`. */
+export interface Recorded {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  /** Secrets are `{ secret: value }`; what only a real run can know is left out; revisions of steps read `REV`. */
+  readonly inputs: Record<string, unknown>;
+  /** Revision of the step that it runs, or of the files that it copies. */
+  readonly revision?: string;
+  readonly parent?: string;
+  /** What the order depends on: `dependsOn`, and the resources whose outputs are inputs. */
+  readonly after: readonly string[];
+  readonly options: {
+    readonly protect?: true;
+    readonly deleteBeforeReplace?: true;
+    readonly deletedWith?: string;
+    readonly ignoreChanges?: readonly string[];
+    readonly createTimeout?: string;
+  };
+}
+
+export interface Recording {
+  readonly resources: readonly Recorded[];
+  readonly invokes: readonly { readonly token: string; readonly inputs: unknown }[];
+  /** The resource with this reference; an error if there is none. */
+  find(id: string): Recorded;
+  /** References of the resources below this one, in their order of creation. */
+  below(id: string): string[];
+}
+
+/** The part of a registration request that is read here; the SDK does not export its type. */
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getParent(): string;
+  getObject(): unknown;
+  getDependenciesList(): string[];
+  getProtect(): boolean | undefined;
+  getDeletebeforereplace(): boolean;
+  getDeletedwith(): string;
+  getIgnorechangesList(): string[];
+  getCustomtimeouts(): { getCreate(): string } | undefined;
+}
+
+/** A template as vSphere describes it; sizes in GiB. */
+export const template = {
+  id: "42-template",
+  guestId: "debian12_64Guest",
+  firmware: "efi",
+  scsiType: "pvscsi",
+  networkInterfaceTypes: ["vmxnet3"],
+  disks: [
+    { size: 10, thinProvisioned: true, eagerlyScrub: false },
+    { size: 3, thinProvisioned: false, eagerlyScrub: true },
+  ],
+};
+
+/**
+ * Runs a program against Pulumi's mocks.
+ *
+ * @param program makes resources; it is given the SDK, which differs where modules are isolated
+ */
+export async function record(
+  program: () => unknown,
+  {
+    sdk = pulumi,
+    config = {},
+    preview = false,
+  }: { sdk?: typeof pulumi; config?: Record<string, string>; preview?: boolean } = {},
+): Promise<Recording> {
+  const resources: Recorded[] = [];
+  const invokes: Recording["invokes"][number][] = [];
+  await sdk.runtime.setMocks(
+    {
+      newResource: ({ name, type, inputs }) => ({ id: `${name}-id`, state: { ...inputs, type } as object }),
+      call: ({ token, inputs }) => {
+        invokes.push({ token, inputs });
+        return token.endsWith(":getVirtualMachine") ? template : { id: `${token.split(":").pop()}-id` };
+      },
+    },
+    "smt-ha",
+    "test",
+    preview,
+  );
+  sdk.runtime.setAllConfig(config);
+
+  // The mocks are not told of options, so that requests are read on their way to them.
+  const monitor = sdk.runtime.getMonitor() as unknown as {
+    registerResource(request: RegisterRequest, callback: unknown): Promise<void>;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    const inputs = sdk.runtime.deserializeProperties(request.getObject()) as Record<string, unknown>;
+    const revision = /(?:--rev |smt-ha-files-)([0-9a-f]{8})/.exec(
+      JSON.stringify([inputs.create, inputs.remotePath]),
+    )?.[1];
+    const timeout = request.getCustomtimeouts()?.getCreate();
+    resources.push({
+      id: `${className(request.getType())} ${request.getName()}`,
+      type: request.getType(),
+      name: request.getName(),
+      inputs: plain(inputs) as Record<string, unknown>,
+      ...(revision && { revision }),
+      ...(!isStack(request.getParent()) && { parent: reference(request.getParent()) }),
+      after: request
+        .getDependenciesList()
+        .filter((urn) => !isStack(urn))
+        .map(reference)
+        .sort(),
+      options: {
+        ...(request.getProtect() && { protect: true as const }),
+        ...(request.getDeletebeforereplace() && { deleteBeforeReplace: true as const }),
+        ...(request.getDeletedwith() && { deletedWith: reference(request.getDeletedwith()) }),
+        ...(request.getIgnorechangesList().length > 0 && { ignoreChanges: request.getIgnorechangesList() }),
+        ...(timeout && { createTimeout: timeout }),
+      },
+    });
+    return register(request, callback);
+  };
+
+  await program();
+  await sdk.runtime.disconnect();
+
+  const recorded = resources.filter(({ type }) => type !== "pulumi:pulumi:Stack");
+  const find = (id: string): Recorded => {
+    const found = recorded.filter((resource) => resource.id === id);
+    if (found.length !== 1) {
+      throw new Error(`${found.length} resources ${id}; there are:\n${recorded.map((r) => r.id).join("\n")}`);
+    }
+    return found[0];
+  };
+  const isBelow = (resource: Recorded, id: string): boolean =>
+    resource.parent !== undefined && (resource.parent === id || isBelow(find(resource.parent), id));
+  return {
+    resources: recorded,
+    invokes,
+    find,
+    below: (id) => recorded.filter((resource) => isBelow(resource, id)).map((resource) => resource.id),
+  };
+}
+
+/** The value of an output. */
+export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((resolve) => output.apply(resolve));
+
+const className = (type: string): string => type.split(/[:$]/).pop() ?? type;
+const isStack = (urn: string): boolean => urn === "" || urn.includes("::pulumi:pulumi:Stack::");
+const reference = (urn: string): string => {
+  const [, , type, name] = urn.split("::");
+  return `${className(type)} ${name}`;
+};
+
+const signature = "4dabf18193072939515e22adb298388d";
+
+/** Takes the SDK's envelopes apart and makes revisions all the same. */
+function plain(value: unknown): unknown {
+  if (typeof value === "string") {
+    return value.replace(/(--rev |smt-ha-files-)[0-9a-f]{8}\b/, "$1REV");
+  }
+  if (Array.isArray(value)) {
+    return value.map(plain);
+  }
+  if (pulumi.asset.Archive.isInstance(value) || typeof value !== "object" || value === null) {
+    return value;
+  }
+  if (signature in value) {
+    return { secret: plain((value as unknown as { value: unknown }).value) };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+}

@@ -1,0 +1,22 @@
+/** Both projects run TypeScript as it is; its types are checked by tsc. */
+const project = (displayName, testMatch) => ({
+  displayName,
+  testMatch,
+  testEnvironment: "node",
+  // Pulumi looks at its globals once more when the process ends.
+  testEnvironmentOptions: { globalsCleanup: "off" },
+  roots: ["<rootDir>/__tests__"],
+  transform: { "\\.ts$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
+});
+
+/** @type {import("jest").Config} */
+module.exports = {
+  projects: [
+    {
+      ...project("unit", ["<rootDir>/__tests__/**/*.test.ts"]),
+      testPathIgnorePatterns: ["<rootDir>/__tests__/acceptance/"],
+    },
+    // On the lab's real nodes: one after the other, so run it with --runInBand.
+    { ...project("acceptance", ["<rootDir>/__tests__/acceptance/**/*.test.ts"]), testTimeout: 30 * 60 * 1000 },
+  ],
+};
