@@ -1,0 +1,37 @@
+# smt-ha: the lab, its stack and the checks. Production stacks need only pulumi: see README.md.
+.DEFAULT_GOAL := help
+.PHONY: help up preview status down test acceptance bench
+
+STACK ?= dev
+
+help: ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
+
+node_modules/.package-lock.json: package-lock.json package.json $(wildcard sdks/*/*.ts sdks/*/*/*.ts)
+	npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+up: node_modules/.package-lock.json ## start the lab and bring its stack up
+	toolchain/build >/dev/null
+	lab/up
+	lab/stack $(STACK) up
+
+preview: node_modules/.package-lock.json ## show what up would do
+	lab/up
+	lab/stack $(STACK) preview
+
+status: ## show what runs and how it is
+	lab/status
+
+down: ## destroy the stack and stop the lab
+	lab/stack $(STACK) down
+	lab/down
+
+test: node_modules/.package-lock.json ## all checks that need no machines
+	__tests__/all
+
+acceptance: node_modules/.package-lock.json ## the whole system on the lab's machines
+	npx jest --selectProjects acceptance --runInBand
+
+bench: node_modules/.package-lock.json ## time and memory of up, with the steps' timings
+	lab/bench
