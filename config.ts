@@ -126,11 +126,12 @@ const iqn = (rule: string, example: string): Rule<string> =>
   text(`${rule}, an IQN such as ${example}`, example, /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(:[a-z0-9.:-]+)?$/);
 const port = integer(1, 65535, 22);
 
-const rules = {
+export const rules = {
   platform: oneOf(...platforms),
   machines: oneOf("vsphere", "existing"),
   virtualIp: address("192.0.2.10"),
-  prefixLength: integer(8, 30, 24, "bits"),
+  // Room for three nodes, the service and the gateway.
+  prefixLength: integer(8, 29, 24, "bits"),
   gateway: address("192.0.2.1"),
   domain: text("a domain name in lower case", "example.com", domainPattern),
   nic: text("the name of a network interface", "eth0", /^[\w.-]{1,15}$/),
@@ -201,8 +202,6 @@ export function loadConfig(source: ConfigSource): StackConfig {
     problems.push(`  ${key} ${found}\n    rule: ${rule}\n    mend: ${mend}`);
   };
   const fullKey = (key: string): string => `${source.project}:${key}`;
-  const set = (key: string, rule: Rule<unknown>): string =>
-    `pulumi config set ${rule.secret ? "--secret " : ""}${/[.[]/.test(key) ? `--path '${key}'` : key} ${rule.secret ? "" : rule.example}`.trim();
   const shown = (value: string | undefined, rule?: Rule<unknown>): string =>
     value === undefined || value === "" ? "is not set" : rule?.secret ? "is not valid" : `is ${JSON.stringify(value)}`;
 
@@ -211,18 +210,12 @@ export function loadConfig(source: ConfigSource): StackConfig {
     if (checked?.success) {
       return checked.data;
     }
-    report(key, shown(value, rule), `must be ${rule.rule}`, set(key, rule));
+    report(key, shown(value, rule), `must be ${rule.rule}`, setExample(key, rule));
     return undefined;
   };
   const refuseUnknown = (key: string, name: string, known: readonly string[]): void => {
     if (!known.includes(name)) {
-      const nearest = closest(name, known);
-      report(
-        key,
-        "is not known",
-        `the nearest known key is ${nearest}`,
-        `pulumi config rm ${/[.[]/.test(key) ? `--path '${key}'` : key}`,
-      );
+      report(key, "is not known", `the nearest known key is ${closest(name, known)}`, remove(key));
     }
   };
   const items = (key: string): readonly unknown[] => {
@@ -235,7 +228,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
     } catch {
       // Reported below, like any other value that is no list.
     }
-    report(fullKey(key), shown(value), "must be a list", `pulumi config set --path '${fullKey(key)}[0]' …`);
+    report(fullKey(key), shown(value), "must be a list", remove(fullKey(key)));
     return [];
   };
 
@@ -261,7 +254,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
       fullKey("ntpServers"),
       "is empty",
       "the nodes need one time",
-      `pulumi config set --path '${fullKey("ntpServers")}[0]' 192.0.2.1`,
+      setExample(`${fullKey("ntpServers")}[0]`, listRules.ntpServers),
     );
   }
 
@@ -269,11 +262,13 @@ export function loadConfig(source: ConfigSource): StackConfig {
     if (file === undefined) {
       return "";
     }
-    const mend = `pulumi config set ${/[.[]/.test(key) ? `--path '${key}'` : key} ~/.ssh/id_rsa`;
+    const mend = setExample(key, rules.sshPrivateKeyFile);
     try {
       const content = source.readFile(path.resolve(file.replace(/^~(?=\/)/, os.homedir())));
       if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(content)) {
         report(key, shown(file), "must name a private key", mend);
+      } else if (hasPassphrase(content)) {
+        report(key, shown(file), "must name a private key without a passphrase", mend);
       }
       return content;
     } catch (error) {
@@ -290,7 +285,11 @@ export function loadConfig(source: ConfigSource): StackConfig {
 
   const nodes = items("nodes").map((item, index): NodeConfig => {
     const key = `${fullKey("nodes")}[${index}]`;
-    const entries = typeof item === "object" && item !== null ? (item as Record<string, unknown>) : {};
+    const isObject = typeof item === "object" && item !== null;
+    const entries = isObject ? (item as Record<string, unknown>) : {};
+    if (!isObject) {
+      report(key, shown(JSON.stringify(item)), "must have name, address and role", remove(key));
+    }
     const node: Checked<typeof nodeRules> = {};
     for (const [name, value] of Object.entries(entries)) {
       refuseUnknown(`${key}.${name}`, name, Object.keys(nodeRules));
@@ -300,7 +299,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
       }
     }
     for (const name of ["name", "address", "role"] as const) {
-      if (!(name in entries)) {
+      if (isObject && !(name in entries)) {
         check(`${key}.${name}`, undefined, nodeRules[name] as Rule<unknown>);
       }
     }
@@ -316,10 +315,19 @@ export function loadConfig(source: ConfigSource): StackConfig {
       },
       initiatorName:
         node.initiatorName ??
-        `iqn.2016-04.com.open-iscsi:${(values.clusterName ?? "").toLowerCase().replace(/_/g, "-")}.${node.name}`,
+        (node.name
+          ? `iqn.2016-04.com.open-iscsi:${(values.clusterName ?? "").toLowerCase().replace(/_/g, "-")}.${node.name}`
+          : ""),
     };
   });
 
+  // What the commands that mend must not propose.
+  const taken = new Set([
+    values.gateway ?? rules.gateway.example,
+    values.virtualIp ?? rules.virtualIp.example,
+    (values.portal ?? rules.portal.example).split(":")[0],
+    ...nodes.flatMap((node) => [node.name, node.address]),
+  ]);
   checkNodes();
   checkAddresses();
   checkPairs();
@@ -334,35 +342,61 @@ export function loadConfig(source: ConfigSource): StackConfig {
 
   function checkNodes(): void {
     const key = fullKey("nodes");
-    const count = (role: Role): number => nodes.filter((node) => node.role === role).length;
-    if (count("smt") < 2) {
-      report(
-        key,
-        `has ${count("smt")} node(s) with role smt`,
-        "must have two at least",
-        `pulumi config set --path '${key}[${nodes.length}].role' smt (and its name and address)`,
-      );
+    let end = nodes.length;
+    for (const [role, least] of [["smt", 2] as const, ["director", 1] as const]) {
+      const count = nodes.filter((node) => node.role === role).length;
+      if (count < least) {
+        const added = Array.from({ length: least - count }, () => `${key}[${end++}]`).flatMap((node) => [
+          `'${node}.name=${freeName()}'`,
+          `'${node}.address=${freeAddress()}'`,
+          `'${node}.role=${role}'`,
+        ]);
+        report(
+          key,
+          `has ${count} of role ${role}`,
+          `must have ${least} of role ${role} at least`,
+          `pulumi config set-all --path ${added.map((pair) => `--plaintext ${pair}`).join(" ")}`,
+        );
+      }
     }
-    if (count("director") < 1) {
-      report(
-        key,
-        "has no node with role director",
-        "must have one at least",
-        `pulumi config set --path '${key}[${nodes.length}].role' director (and its name and address)`,
-      );
-    }
-    for (const field of ["name", "address", "initiatorName"] as const) {
-      nodes.forEach((node, index) => {
+    nodes.forEach((node, index) => {
+      const differ = (field: "name" | "address" | "initiatorName", value: () => string): boolean => {
         const first = nodes.findIndex((other) => other[field] === node[field]);
-        if (first < index && node[field]) {
-          report(
-            `${key}[${index}].${field}`,
-            shown(node[field]),
-            `must differ from that of ${key}[${first}]`,
-            `pulumi config set --path '${key}[${index}].${field}' …`,
-          );
+        if (first === index || node[field] === "") {
+          return true;
         }
-      });
+        const fieldKey = `${key}[${index}].${field}`;
+        report(fieldKey, shown(node[field]), `must differ from that of ${key}[${first}]`, set(fieldKey, value()));
+        return false;
+      };
+      differ("address", freeAddress);
+      // An initiator name that is made from the name is not to blame.
+      if (differ("name", freeName)) {
+        differ("initiatorName", () => `${node.initiatorName}.${index}`);
+      }
+    });
+  }
+
+  /** A name that no node has, and that is not proposed twice. */
+  function freeName(): string {
+    for (let number = 1; ; number++) {
+      const name = `node${number}`;
+      if (!taken.has(name)) {
+        taken.add(name);
+        return name;
+      }
+    }
+  }
+
+  /** An address of the gateway's subnet that nothing here has, and that is not proposed twice. */
+  function freeAddress(): string {
+    const { gateway = rules.gateway.example, prefixLength = 24 } = values;
+    for (let number = toNumber(gateway) - (toNumber(gateway) % 2 ** (32 - prefixLength)) + 1; ; number++) {
+      const free = [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join(".");
+      if (!taken.has(free)) {
+        taken.add(free);
+        return free;
+      }
     }
   }
 
@@ -371,18 +405,16 @@ export function loadConfig(source: ConfigSource): StackConfig {
     if (gateway === undefined || prefixLength === undefined) {
       return;
     }
-    const subnet = `${gateway}/${prefixLength}`;
     const checkHost = (key: string, value: string, others: readonly (readonly [string, string])[]): void => {
-      const mend = `pulumi config set ${/[.[]/.test(key) ? `--path '${key}'` : key} …`;
+      const same = others.find(([, other]) => value === other);
       if (!isHostOf(value, gateway, prefixLength)) {
-        report(key, shown(value), `must be a host's address in the subnet of the gateway, ${subnet}`, mend);
-      }
-      for (const [name, other] of others) {
-        if (value === other) {
-          report(key, shown(value), `must differ from ${name}`, mend);
-        }
+        const rule = `must be a host's address in the subnet of the gateway, ${gateway}/${prefixLength}`;
+        report(key, shown(value), rule, set(key, freeAddress()));
+      } else if (same) {
+        report(key, shown(value), `must differ from ${same[0]}`, set(key, freeAddress()));
       }
     };
+    checkHost(fullKey("gateway"), gateway, []);
     nodes.forEach((node, index) => {
       if (node.address) {
         checkHost(`${fullKey("nodes")}[${index}].address`, node.address, [["the gateway", gateway]]);
@@ -403,7 +435,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
         fullKey("msgwait"),
         shown(String(msgwait)),
         `must be twice watchdogTimeout (${watchdogTimeout}) at least, or a node could still write after it is taken for dead`,
-        `pulumi config set ${fullKey("msgwait")} ${2 * watchdogTimeout}`,
+        set(fullKey("msgwait"), String(2 * watchdogTimeout)),
       );
     }
     if (chapUser && !chapSecret) {
@@ -411,7 +443,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
         fullKey("chapSecret"),
         "is not set",
         "must be set where chapUser is",
-        set(fullKey("chapSecret"), rules.chapSecret),
+        setExample(fullKey("chapSecret"), rules.chapSecret),
       );
     }
     if (chapSecret && !chapUser) {
@@ -419,7 +451,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
         fullKey("chapUser"),
         "is not set",
         "must be set where chapSecret is",
-        set(fullKey("chapUser"), rules.chapUser),
+        setExample(fullKey("chapUser"), rules.chapUser),
       );
     }
   }
@@ -431,7 +463,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
           fullKey(key),
           "is not set",
           `must be ${rules[key].rule}, for machines: vsphere`,
-          set(fullKey(key), rules[key]),
+          setExample(fullKey(key), rules[key]),
         );
       }
     }
@@ -441,6 +473,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
           `vsphere:${key}`,
           "is not set",
           `must be set, or ${variable} in the environment`,
+          // Without a value, Pulumi asks for it.
           `pulumi config set ${key === "password" ? "--secret " : ""}vsphere:${key}`,
         );
       }
@@ -495,15 +528,32 @@ function isPortal(value: string): boolean {
   return rest.length === 0 && net.isIPv4(portalAddress) && port.type.safeParse(tcpPort).success;
 }
 
+/** Whether a private key, in PEM or OpenSSH format, is encrypted. */
+function hasPassphrase(key: string): boolean {
+  return key.includes("ENCRYPTED") || Buffer.from(key.replace(/^-----.*$/gm, ""), "base64").includes("bcrypt");
+}
+
 /** Whether the address is in the gateway's subnet and neither its network nor its broadcast address. */
 function isHostOf(value: string, gateway: string, prefixLength: number): boolean {
-  const number = (ip: string): number => ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
   const size = 2 ** (32 - prefixLength);
-  const hostPart = number(value) % size;
+  const hostPart = toNumber(value) % size;
   return (
-    Math.floor(number(value) / size) === Math.floor(number(gateway) / size) && hostPart !== 0 && hostPart !== size - 1
+    Math.floor(toNumber(value) / size) === Math.floor(toNumber(gateway) / size) &&
+    hostPart !== 0 &&
+    hostPart !== size - 1
   );
 }
+
+const toNumber = (ip: string): number => ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+
+/** The key as the Pulumi CLI takes it: one that leads into a list or an object needs a flag. */
+const argument = (key: string): string => (/[.[]/.test(key) ? `--path '${key}'` : key);
+const set = (key: string, value: string): string => `pulumi config set ${argument(key)} ${value}`;
+const remove = (key: string): string => `pulumi config rm ${argument(key)}`;
+
+/** Sets a value that would do; without a value, as for a secret, Pulumi asks for it. */
+const setExample = (key: string, rule: Rule<unknown>): string =>
+  rule.secret ? `pulumi config set --secret ${key}` : set(key, rule.example);
 
 /** Reads files for `loadConfig`. */
 export const readFile = (file: string): string => fs.readFileSync(file, "utf8");

@@ -35,7 +35,7 @@ interface RegisterRequest {
   getType(): string;
   getName(): string;
   getParent(): string;
-  getObject(): unknown;
+  getObject(): Parameters<typeof pulumi.runtime.deserializeProperties>[0];
   getDependenciesList(): string[];
   getProtect(): boolean | undefined;
   getDeletebeforereplace(): boolean;

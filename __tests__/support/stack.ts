@@ -5,7 +5,7 @@ import { parse } from "yaml";
 interface ConfigKey {
   readonly type?: string;
   readonly description?: string;
-  readonly default?: unknown;
+  readonly default?: string | number | boolean | readonly unknown[];
   readonly secret?: boolean;
 }
 

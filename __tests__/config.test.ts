@@ -1,0 +1,631 @@
+import * as fs from "fs";
+import * as os from "os";
+import { ConfigError, ConfigSource, loadConfig, readFile, rules, StackConfig } from "../config";
+import { applyCommand } from "./support/pulumiConfig";
+import { labStack, schema } from "./support/stack";
+
+const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nkey-hush\n-----END OPENSSH PRIVATE KEY-----\n";
+const files: Record<string, string> = {
+  "/keys/lab": privateKey,
+  "/keys/node2": privateKey.replace("key", "key2"),
+  "/keys/lab.pub": "ssh-ed25519 AAAA",
+  "/keys/pem-encrypted": "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nAAAA\n",
+  "/keys/openssh-encrypted": `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.from("openssh-key-v1\0aes256-ctr\0bcrypt").toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`,
+  [`${os.homedir()}/.ssh/id_rsa`]: privateKey,
+};
+
+const good: Record<string, string> = { ...labStack, "smt-ha:sshPrivateKeyFile": "/keys/lab" };
+
+const source = (values: Record<string, string>, environment: ConfigSource["environment"] = {}): ConfigSource => ({
+  project: "smt-ha",
+  values,
+  environment,
+  readFile: (file) => {
+    if (!(file in files)) {
+      throw Object.assign(new Error(`no such file: ${file}`), { code: "ENOENT" });
+    }
+    return files[file];
+  },
+});
+const load = (values: Record<string, string>, environment?: ConfigSource["environment"]): StackConfig =>
+  loadConfig(source(values, environment));
+
+/** The configuration's problems, or none. */
+const problemsOf = (values: Record<string, string>, environment?: ConfigSource["environment"]): readonly string[] => {
+  try {
+    load(values, environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return error.problems;
+    }
+    throw error;
+  }
+};
+const mendOf = (problem: string): string => /\n {4}mend: (.+)$/.exec(problem)?.[1] ?? "";
+
+/** The good configuration with these keys changed; undefined removes one. */
+const withKeys = (changes: Record<string, string | undefined>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries({ ...good, ...changes }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+type Nodes = Record<string, string | number>[];
+/** The good configuration with its nodes changed. */
+const withNodes = (change: (nodes: Nodes) => unknown): Record<string, string> => {
+  const nodes = JSON.parse(good["smt-ha:nodes"]) as Nodes;
+  const changed = change(nodes);
+  return withKeys({ "smt-ha:nodes": JSON.stringify(changed ?? nodes) });
+};
+/** Changes the fields of one node; for `withNodes`. */
+const node =
+  (index: number, fields: Record<string, string | number>) =>
+  (nodes: Nodes): void =>
+    void Object.assign(nodes[index], fields);
+
+const problem = (key: string, found: string, rule: string, mend: string): string =>
+  `  ${key} ${found}\n    rule: ${rule}\n    mend: ${mend}`;
+
+test("the lab's configuration, exactly", () => {
+  expect(load(good)).toEqual({
+    platform: "debian12",
+    nodes: [
+      { name: "node1", address: "192.0.2.11", role: "smt" },
+      { name: "node2", address: "192.0.2.12", role: "smt" },
+      { name: "node3", address: "192.0.2.13", role: "director" },
+    ].map((configured) => ({
+      ...configured,
+      ssh: { user: "root", port: 22, privateKey },
+      initiatorName: `iqn.2016-04.com.open-iscsi:smtha.${configured.name}`,
+    })),
+    network: {
+      domain: "smt-ha.lab",
+      gateway: "192.0.2.1",
+      prefixLength: 24,
+      dnsServers: [],
+      ntpServers: ["192.0.2.1"],
+      nic: "eth0",
+    },
+    virtualIp: "192.0.2.10",
+    machines: {
+      datacenter: "lab",
+      datastore: "local",
+      resourcePool: "esxi1/Resources",
+      network: "VM Network",
+      template: "debian12",
+      cpus: 1,
+      memoryMiB: 1536,
+      protect: false,
+    },
+    disk: {
+      portal: "192.0.2.3:3260",
+      target: "iqn.2026-01.lab.smt-ha:shared",
+      lun: 1,
+      chap: { user: "smt-ha", secret: "chap-hush" },
+      wipe: false,
+    },
+    cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
+  });
+});
+
+test("what is optional, where it is set", () => {
+  const values = withNodes(
+    node(1, {
+      sshUser: "admin",
+      sshPort: 2222,
+      sshPrivateKeyFile: "/keys/node2",
+      sshHostKey: "ssh-ed25519 AAAA",
+      initiatorName: "iqn.2026-01.com.example:node2",
+    }),
+  );
+  const config = load({
+    ...values,
+    "smt-ha:dnsServers": '["192.0.2.5","192.0.2.6"]',
+    "smt-ha:folder": "smt",
+    "smt-ha:diskGiB": "40",
+    "smt-ha:wipeSharedDisk": "true",
+    "smt-ha:protectMachines": "true",
+    "smt-ha:clusterName": "SMT_ha",
+    "smt-ha:sshPrivateKeyFile": "~/.ssh/id_rsa",
+  });
+
+  expect(config.nodes[1]).toMatchObject({
+    ssh: { user: "admin", port: 2222, privateKey: files["/keys/node2"], hostKey: "ssh-ed25519 AAAA" },
+    initiatorName: "iqn.2026-01.com.example:node2",
+  });
+  // An IQN has neither capitals nor underscores.
+  expect(config.nodes[0].initiatorName).toBe("iqn.2016-04.com.open-iscsi:smt-ha.node1");
+  expect(config.network.dnsServers).toEqual(["192.0.2.5", "192.0.2.6"]);
+  expect(config.machines).toMatchObject({ folder: "smt", diskGiB: 40, protect: true });
+  expect(config.disk.wipe).toBe(true);
+});
+
+test("existing hosts need nothing of vSphere, and a target may do without CHAP", () => {
+  const config = load(
+    withKeys({
+      "smt-ha:machines": "existing",
+      ...Object.fromEntries(Object.keys(good).flatMap((key) => (key.startsWith("vsphere:") ? [[key, undefined]] : []))),
+      ...Object.fromEntries(
+        ["datacenter", "datastore", "resourcePool", "network", "template"].map((key) => [`smt-ha:${key}`, ""]),
+      ),
+      "smt-ha:chapUser": "",
+      "smt-ha:chapSecret": "",
+    }),
+  );
+  expect(config.machines).toBeUndefined();
+  expect(config.disk.chap).toBeUndefined();
+});
+
+test("the environment can stand in for the vSphere provider's keys", () => {
+  const values = withKeys({
+    "vsphere:vsphereServer": undefined,
+    "vsphere:user": undefined,
+    "vsphere:password": undefined,
+  });
+  expect(problemsOf(values)).toHaveLength(3);
+  expect(problemsOf(values, { VSPHERE_SERVER: "vcenter", VSPHERE_USER: "me", VSPHERE_PASSWORD: "hush" })).toEqual([]);
+});
+
+const subnetRule = "must be a host's address in the subnet of the gateway, 192.0.2.1/24";
+const set = (key: string, value: string): string => `pulumi config set ${key} ${value}`;
+const setPath = (key: string, value: string): string => `pulumi config set --path '${key}' ${value}`;
+
+/** What is wrong: a configuration, and all that is said about it. */
+const bad: Record<string, [Record<string, string>, ...string[]]> = {
+  "unknown platform": [
+    withKeys({ "smt-ha:platform": "sles9" }),
+    problem("smt-ha:platform", 'is "sles9"', "must be one of: debian12", set("smt-ha:platform", "debian12")),
+  ],
+  "missing platform": [
+    withKeys({ "smt-ha:platform": undefined }),
+    problem("smt-ha:platform", "is not set", "must be one of: debian12", set("smt-ha:platform", "debian12")),
+  ],
+  "unknown kind of machines": [
+    withKeys({ "smt-ha:machines": "vmware" }),
+    problem("smt-ha:machines", 'is "vmware"', "must be one of: vsphere, existing", set("smt-ha:machines", "vsphere")),
+  ],
+  "unknown key": [
+    withKeys({ "smt-ha:virtualIP": "192.0.2.10" }),
+    problem(
+      "smt-ha:virtualIP",
+      "is not known",
+      "the nearest known key is virtualIp",
+      "pulumi config rm smt-ha:virtualIP",
+    ),
+  ],
+  "unknown key of a node": [
+    withNodes(node(0, { adress: "192.0.2.11" })),
+    problem(
+      "smt-ha:nodes[0].adress",
+      "is not known",
+      "the nearest known key is address",
+      "pulumi config rm --path 'smt-ha:nodes[0].adress'",
+    ),
+  ],
+  "bad address of a node": [
+    withNodes(node(1, { address: "192.0.2.312" })),
+    problem(
+      "smt-ha:nodes[1].address",
+      'is "192.0.2.312"',
+      "must be an IPv4 address",
+      setPath("smt-ha:nodes[1].address", "192.0.2.11"),
+    ),
+  ],
+  "bad virtual address": [
+    withKeys({ "smt-ha:virtualIp": "smt.example.com" }),
+    problem(
+      "smt-ha:virtualIp",
+      'is "smt.example.com"',
+      "must be an IPv4 address",
+      set("smt-ha:virtualIp", "192.0.2.10"),
+    ),
+  ],
+  "bad gateway": [
+    withKeys({ "smt-ha:gateway": "192.0.2" }),
+    problem("smt-ha:gateway", 'is "192.0.2"', "must be an IPv4 address", set("smt-ha:gateway", "192.0.2.1")),
+  ],
+  "bad prefix": [
+    withKeys({ "smt-ha:prefixLength": "255.255.255.0" }),
+    problem(
+      "smt-ha:prefixLength",
+      'is "255.255.255.0"',
+      "must be a whole number of bits from 8 to 29",
+      set("smt-ha:prefixLength", "24"),
+    ),
+  ],
+  "prefix out of range": [
+    withKeys({ "smt-ha:prefixLength": "30" }),
+    problem(
+      "smt-ha:prefixLength",
+      'is "30"',
+      "must be a whole number of bits from 8 to 29",
+      set("smt-ha:prefixLength", "24"),
+    ),
+  ],
+  "duplicate name": [
+    withNodes(node(1, { name: "node1" })),
+    problem(
+      "smt-ha:nodes[1].name",
+      'is "node1"',
+      "must differ from that of smt-ha:nodes[0]",
+      setPath("smt-ha:nodes[1].name", "node2"),
+    ),
+  ],
+  "duplicate address": [
+    withNodes(node(2, { address: "192.0.2.11" })),
+    problem(
+      "smt-ha:nodes[2].address",
+      'is "192.0.2.11"',
+      "must differ from that of smt-ha:nodes[0]",
+      setPath("smt-ha:nodes[2].address", "192.0.2.2"),
+    ),
+  ],
+  "duplicate initiator name": [
+    withNodes(node(1, { initiatorName: "iqn.2016-04.com.open-iscsi:smtha.node1" })),
+    problem(
+      "smt-ha:nodes[1].initiatorName",
+      'is "iqn.2016-04.com.open-iscsi:smtha.node1"',
+      "must differ from that of smt-ha:nodes[0]",
+      setPath("smt-ha:nodes[1].initiatorName", "iqn.2016-04.com.open-iscsi:smtha.node1.1"),
+    ),
+  ],
+  "node outside the subnet": [
+    withNodes(node(0, { address: "198.51.100.11" })),
+    problem(
+      "smt-ha:nodes[0].address",
+      'is "198.51.100.11"',
+      subnetRule,
+      setPath("smt-ha:nodes[0].address", "192.0.2.2"),
+    ),
+  ],
+  "node with the gateway's address": [
+    withNodes(node(0, { address: "192.0.2.1" })),
+    problem(
+      "smt-ha:nodes[0].address",
+      'is "192.0.2.1"',
+      "must differ from the gateway",
+      setPath("smt-ha:nodes[0].address", "192.0.2.2"),
+    ),
+  ],
+  "virtual address outside the subnet": [
+    withKeys({ "smt-ha:virtualIp": "192.0.3.10" }),
+    problem("smt-ha:virtualIp", 'is "192.0.3.10"', subnetRule, set("smt-ha:virtualIp", "192.0.2.2")),
+  ],
+  "virtual address that is the broadcast address": [
+    withKeys({ "smt-ha:virtualIp": "192.0.2.255" }),
+    problem("smt-ha:virtualIp", 'is "192.0.2.255"', subnetRule, set("smt-ha:virtualIp", "192.0.2.2")),
+  ],
+  "virtual address that is a node's": [
+    withKeys({ "smt-ha:virtualIp": "192.0.2.12" }),
+    problem(
+      "smt-ha:virtualIp",
+      'is "192.0.2.12"',
+      "must differ from the address of node2",
+      set("smt-ha:virtualIp", "192.0.2.2"),
+    ),
+  ],
+  "virtual address that is the gateway's": [
+    withKeys({ "smt-ha:virtualIp": "192.0.2.1" }),
+    problem("smt-ha:virtualIp", 'is "192.0.2.1"', "must differ from the gateway", set("smt-ha:virtualIp", "192.0.2.2")),
+  ],
+  "gateway that is the network's address": [
+    withKeys({ "smt-ha:gateway": "192.0.2.0" }),
+    problem(
+      "smt-ha:gateway",
+      'is "192.0.2.0"',
+      "must be a host's address in the subnet of the gateway, 192.0.2.0/24",
+      set("smt-ha:gateway", "192.0.2.1"),
+    ),
+  ],
+  "one SMT node": [
+    withNodes((nodes) => nodes.filter((_, index) => index !== 1)),
+    problem(
+      "smt-ha:nodes",
+      "has 1 of role smt",
+      "must have 2 of role smt at least",
+      "pulumi config set-all --path --plaintext 'smt-ha:nodes[2].name=node2' " +
+        "--plaintext 'smt-ha:nodes[2].address=192.0.2.2' --plaintext 'smt-ha:nodes[2].role=smt'",
+    ),
+  ],
+  "no director": [
+    withNodes((nodes) => nodes.slice(0, 2)),
+    problem(
+      "smt-ha:nodes",
+      "has 0 of role director",
+      "must have 1 of role director at least",
+      "pulumi config set-all --path --plaintext 'smt-ha:nodes[2].name=node3' " +
+        "--plaintext 'smt-ha:nodes[2].address=192.0.2.2' --plaintext 'smt-ha:nodes[2].role=director'",
+    ),
+  ],
+  "unknown role": [
+    withNodes(node(2, { role: "lvs" })),
+    problem(
+      "smt-ha:nodes[2].role",
+      'is "lvs"',
+      "must be one of: smt, director",
+      setPath("smt-ha:nodes[2].role", "smt"),
+    ),
+    expect.stringContaining("has 0 of role director") as string,
+  ],
+  "nodes that are no list": [
+    withKeys({ "smt-ha:nodes": "node1,node2,node3" }),
+    problem("smt-ha:nodes", 'is "node1,node2,node3"', "must be a list", "pulumi config rm smt-ha:nodes"),
+    expect.stringContaining("has 0 of role smt") as string,
+    expect.stringContaining("has 0 of role director") as string,
+  ],
+  "a node that is only a name": [
+    withNodes((nodes) => [...nodes, "node4"]),
+    problem(
+      "smt-ha:nodes[3]",
+      'is "\\"node4\\""',
+      "must have name, address and role",
+      "pulumi config rm --path 'smt-ha:nodes[3]'",
+    ),
+  ],
+  "name with a domain": [
+    withNodes(node(0, { name: "node1.example.com" })),
+    problem(
+      "smt-ha:nodes[0].name",
+      'is "node1.example.com"',
+      "must be a host name of lower-case letters, digits and -, without the domain",
+      setPath("smt-ha:nodes[0].name", "node1"),
+    ),
+  ],
+  "no time server": [
+    withKeys({ "smt-ha:ntpServers": "[]" }),
+    problem("smt-ha:ntpServers", "is empty", "the nodes need one time", setPath("smt-ha:ntpServers[0]", "192.0.2.1")),
+  ],
+  "bad time server": [
+    withKeys({ "smt-ha:ntpServers": '["192.0.2.1","time server"]' }),
+    problem(
+      "smt-ha:ntpServers[1]",
+      'is "time server"',
+      "must be a name or an IPv4 address",
+      setPath("smt-ha:ntpServers[1]", "192.0.2.1"),
+    ),
+  ],
+  "bad name server": [
+    withKeys({ "smt-ha:dnsServers": '["ns.example.com"]' }),
+    problem(
+      "smt-ha:dnsServers[0]",
+      'is "ns.example.com"',
+      "must be an IPv4 address",
+      setPath("smt-ha:dnsServers[0]", "192.0.2.1"),
+    ),
+  ],
+  "SSH key that is not there": [
+    withKeys({ "smt-ha:sshPrivateKeyFile": "/keys/none" }),
+    problem(
+      "smt-ha:sshPrivateKeyFile",
+      'is "/keys/none"',
+      "must name a readable file (ENOENT)",
+      set("smt-ha:sshPrivateKeyFile", "~/.ssh/id_rsa"),
+    ),
+  ],
+  "public key for a private one": [
+    withNodes(node(1, { sshPrivateKeyFile: "/keys/lab.pub" })),
+    problem(
+      "smt-ha:nodes[1].sshPrivateKeyFile",
+      'is "/keys/lab.pub"',
+      "must name a private key",
+      setPath("smt-ha:nodes[1].sshPrivateKeyFile", "~/.ssh/id_rsa"),
+    ),
+  ],
+  "SSH key with a passphrase": [
+    withNodes((nodes) => {
+      node(0, { sshPrivateKeyFile: "/keys/pem-encrypted" })(nodes);
+      node(1, { sshPrivateKeyFile: "/keys/openssh-encrypted" })(nodes);
+    }),
+    ...[0, 1].map((index) =>
+      problem(
+        `smt-ha:nodes[${index}].sshPrivateKeyFile`,
+        `is "/keys/${["pem", "openssh"][index]}-encrypted"`,
+        "must name a private key without a passphrase",
+        setPath(`smt-ha:nodes[${index}].sshPrivateKeyFile`, "~/.ssh/id_rsa"),
+      ),
+    ),
+  ],
+  "bad SSH port": [
+    withNodes(node(0, { sshPort: 0 })),
+    problem(
+      "smt-ha:nodes[0].sshPort",
+      'is "0"',
+      "must be a whole number from 1 to 65535",
+      setPath("smt-ha:nodes[0].sshPort", "22"),
+    ),
+  ],
+  "host key that is a fingerprint": [
+    withNodes(node(0, { sshHostKey: "SHA256:abc" })),
+    problem(
+      "smt-ha:nodes[0].sshHostKey",
+      'is "SHA256:abc"',
+      "must be a public host key",
+      setPath("smt-ha:nodes[0].sshHostKey", "'ssh-ed25519 AAAA…'"),
+    ),
+  ],
+  "portal without a port": [
+    withKeys({ "smt-ha:portal": "192.0.2.3" }),
+    problem(
+      "smt-ha:portal",
+      'is "192.0.2.3"',
+      "must be ADDRESS:PORT, such as 192.0.2.3:3260",
+      set("smt-ha:portal", "192.0.2.3:3260"),
+    ),
+  ],
+  "target that is no IQN": [
+    withKeys({ "smt-ha:target": "shared" }),
+    problem(
+      "smt-ha:target",
+      'is "shared"',
+      "must be the shared disk's target, an IQN such as iqn.2026-01.com.example:smt",
+      set("smt-ha:target", "iqn.2026-01.com.example:smt"),
+    ),
+  ],
+  "CHAP user without a secret": [
+    withKeys({ "smt-ha:chapSecret": "" }),
+    problem(
+      "smt-ha:chapSecret",
+      "is not set",
+      "must be set where chapUser is",
+      "pulumi config set --secret smt-ha:chapSecret",
+    ),
+  ],
+  "CHAP secret without a user": [
+    withKeys({ "smt-ha:chapUser": "" }),
+    problem("smt-ha:chapUser", "is not set", "must be set where chapSecret is", set("smt-ha:chapUser", "smt")),
+  ],
+  "missing vCenter password": [
+    withKeys({ "vsphere:password": undefined }),
+    problem(
+      "vsphere:password",
+      "is not set",
+      "must be set, or VSPHERE_PASSWORD in the environment",
+      "pulumi config set --secret vsphere:password",
+    ),
+  ],
+  "missing port group": [
+    withKeys({ "smt-ha:network": "" }),
+    problem(
+      "smt-ha:network",
+      "is not set",
+      "must be the name of a port group, for machines: vsphere",
+      set("smt-ha:network", "'VM Network'"),
+    ),
+  ],
+  "too little memory": [
+    withKeys({ "smt-ha:memoryMiB": "512" }),
+    problem(
+      "smt-ha:memoryMiB",
+      'is "512"',
+      "must be a whole number of MiB from 1024 to 1048576",
+      set("smt-ha:memoryMiB", "4096"),
+    ),
+  ],
+  "flag that is neither": [
+    withKeys({ "smt-ha:wipeSharedDisk": "yes" }),
+    problem("smt-ha:wipeSharedDisk", 'is "yes"', "must be true or false", set("smt-ha:wipeSharedDisk", "false")),
+  ],
+  "long cluster name": [
+    withKeys({ "smt-ha:clusterName": "seventeen-letters" }),
+    problem(
+      "smt-ha:clusterName",
+      'is "seventeen-letters"',
+      "must be 1 to 16 letters, digits, - or _ (OCFS2 takes no more)",
+      set("smt-ha:clusterName", "smtha"),
+    ),
+  ],
+  "msgwait below twice the watchdog": [
+    withKeys({ "smt-ha:watchdogTimeout": "20" }),
+    problem(
+      "smt-ha:msgwait",
+      'is "30"',
+      "must be twice watchdogTimeout (20) at least, or a node could still write after it is taken for dead",
+      set("smt-ha:msgwait", "40"),
+    ),
+  ],
+};
+
+describe("refuses", () => {
+  test.each(Object.entries(bad))("%s", (_, [values, ...problems]) => {
+    expect(problemsOf(values)).toEqual(problems);
+  });
+});
+
+/** Runs every mending command, as a person would; again, where that shows further problems. */
+function mend(values: Record<string, string>): { runs: number; left: readonly string[] } {
+  let mended = values;
+  for (let runs = 0; ; runs++) {
+    const problems = problemsOf(mended);
+    if (problems.length === 0 || runs === 3) {
+      return { runs, left: problems };
+    }
+    mended = problems.map(mendOf).reduce((current, command) => applyCommand(command, current, "typed-hush"), mended);
+  }
+}
+
+describe("the mending commands mend", () => {
+  // Its first command sets the example's address, which another node has.
+  const twice = ["bad address of a node"];
+
+  test.each(Object.entries(bad))("%s", (name, [values]) => {
+    expect(mend(values)).toEqual({ runs: twice.includes(name) ? 2 : 1, left: [] });
+  });
+
+  test("an empty configuration, up to a working one", () => {
+    const defaults = Object.entries(schema).filter(([, key]) => key.default !== undefined);
+    const values = Object.fromEntries(
+      defaults.map(([key, { default: value }]) => [
+        `smt-ha:${key}`,
+        typeof value === "string" ? value : JSON.stringify(value),
+      ]),
+    );
+    expect(problemsOf(values).length).toBeGreaterThan(10);
+    expect(mend(values)).toEqual({ runs: 1, left: [] });
+  });
+});
+
+test("tells every problem in one pass", () => {
+  const values = withKeys({
+    "smt-ha:platform": "sles9",
+    "smt-ha:virtualIp": "192.0.2.12",
+    "smt-ha:msgwait": "20",
+    "smt-ha:chapSecret": "",
+    "smt-ha:colour": "red",
+    "smt-ha:ntpServers": "[]",
+    "vsphere:password": undefined,
+  });
+  expect(problemsOf(values).map((text) => text.trim().split(" ")[0])).toEqual([
+    "smt-ha:colour",
+    "smt-ha:platform",
+    "smt-ha:ntpServers",
+    "smt-ha:virtualIp",
+    "smt-ha:msgwait",
+    "smt-ha:chapSecret",
+    "vsphere:password",
+  ]);
+  expect(() => load(values)).toThrow(/^the stack's configuration has 7 problems:\n\n {2}smt-ha:colour is not known\n/);
+  expect(() => load(withKeys({ "smt-ha:platform": "" }))).toThrow(/^the stack's configuration has 1 problem:\n/);
+});
+
+test("tells no secret", () => {
+  const told = Object.values(bad).flatMap(([values]) => problemsOf({ ...values, "smt-ha:chapSecretx": "hush" }));
+  expect(told.length).toBeGreaterThan(Object.keys(bad).length);
+  expect(told.join("\n")).not.toContain("hush");
+});
+
+describe("Pulumi.yaml and the rules", () => {
+  test("have the same keys", () => {
+    expect(Object.keys(schema).sort()).toEqual([...Object.keys(rules), "dnsServers", "ntpServers", "nodes"].sort());
+  });
+
+  test("every key is described; what is secret here is secret there", () => {
+    for (const [name, key] of Object.entries(schema)) {
+      expect([name, key.description]).toEqual([name, expect.stringMatching(/^[A-Za-z].*\.$/s)]);
+      expect([name, key.secret ?? false]).toEqual([
+        name,
+        (rules as Record<string, { secret?: true }>)[name]?.secret ?? false,
+      ]);
+    }
+  });
+
+  test("every default and every example satisfies its own rule", () => {
+    for (const [name, rule] of Object.entries(rules)) {
+      const key = schema[name];
+      const accepts = (value: string): boolean => rule.type.safeParse(value).success;
+      const defaultText = typeof key.default === "object" ? undefined : key.default?.toString();
+      expect([name, defaultText === undefined || accepts(defaultText)]).toEqual([name, true]);
+      expect([name, accepts(rule.example.replace(/'/g, ""))]).toEqual([name, true]);
+    }
+  });
+
+  test("types agree", () => {
+    for (const [name, rule] of Object.entries(rules)) {
+      const parsed: unknown = rule.type.parse(rule.example.replace(/'/g, ""));
+      const type = typeof parsed === "number" ? "integer" : typeof parsed;
+      expect([name, schema[name].secret ? type : schema[name].type]).toEqual([name, type]);
+    }
+  });
+});
+
+test("reads files", () => {
+  expect(readFile(__filename)).toBe(fs.readFileSync(__filename, "utf8"));
+});
