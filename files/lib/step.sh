@@ -24,7 +24,11 @@ input() {
 has_input() { [ -f "$STEP_DIR/inputs/$1" ]; }
 
 # say TEXT: a line of progress, for the person who watches.
-say() { printf '%s: %s: %s\n' "$(uname -n)" "$STEP" "$1" | tee /dev/fd/3; }
+say() { tell "$(uname -n): $STEP: $1"; }
+
+# tell TEXT: to the person who watches and to the log; not to stdout, which can be what a $(...) takes in. Not by
+# /dev/fd/3: sshd can give a socket as stderr, and that can't be opened by name.
+tell() { printf '%s\n' "$1" | tee -a "$STEP_LOG" >&3; }
 
 # fail CAUSE CURE: ends the step with an error that names node, step, cause and the next thing to do.
 fail() {
@@ -32,20 +36,14 @@ fail() {
   # Told once, by the innermost shell that knows the cause.
   if ! [ -e "$STEP_DIR/failed" ]; then
     touch "$STEP_DIR/failed"
-    tell_failure "$@"
+    tell "smt-ha: $(uname -n): step $STEP failed
+  cause: $1
+  next:  $2
+  log:   $STEP_LOG on $(uname -n)"
   fi
   # A failure inside $(...) must end the step as well, not only the subshell.
   kill -s TERM $$ 2>/dev/null
   exit 1
-}
-
-tell_failure() {
-  {
-    printf 'smt-ha: %s: step %s failed\n' "$(uname -n)" "$STEP"
-    printf '  cause: %s\n' "$1"
-    printf '  next:  %s\n' "$2"
-    printf '  log:   %s on %s\n' "$STEP_LOG" "$(uname -n)"
-  } | tee /dev/fd/3
 }
 
 # An unforeseen failure shows the command as written (never expanded: it may hold a secret) and the log's end.

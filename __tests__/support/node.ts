@@ -1,0 +1,113 @@
+import { ChildProcess, spawn, spawnSync } from "child_process";
+import * as fs from "fs";
+import * as path from "path";
+import { commandLine, sections } from "../../components/remoteHost";
+
+/** The node-side files of this project. */
+export const filesFolder = path.join(__dirname, "../../files");
+
+/** How a command ended. */
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * A node to try node-side files on, called node1 with the address 192.0.2.11 on eth0: a root of its own over this
+ * machine's (see start-node). Takes some 100 ms to start; needs root.
+ */
+export class TestNode {
+  private constructor(
+    private readonly process: ChildProcess,
+    private readonly pid: string,
+  ) {}
+
+  static async start(): Promise<TestNode> {
+    if (process.getuid?.() !== 0) {
+      throw new Error("tests of the node-side files need root, for namespaces and loop devices: run them with sudo");
+    }
+    const namespaces = ["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child"];
+    const child = spawn("unshare", [...namespaces, path.join(__dirname, "start-node"), "node1"]);
+    const pid = await new Promise<string>((resolve, reject) => {
+      let errors = "";
+      child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
+      child.stdout.once("data", (text: Buffer) => resolve(text.toString().trim()));
+      child.once("error", reject);
+      child.once("exit", () => reject(new Error(`no test node on this machine: ${errors}`)));
+    });
+    return new TestNode(child, pid);
+  }
+
+  /** Ends everything that runs on the node, and forgets it. */
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.process.once("close", resolve));
+    this.process.stdin?.end();
+    await ended;
+  }
+
+  /** Puts the project's files where the program puts them, and installs them. */
+  install(): void {
+    fs.cpSync(filesFolder, `/proc/${this.pid}/root/root/smt-ha-files-test/files`, { recursive: true });
+    this.check("bash smt-ha-files-test/files/install debian12");
+  }
+
+  /** Runs a shell command as a login over SSH would. */
+  run(command: string, stdin = ""): Result {
+    const { status, stdout, stderr, error } = spawnSync("nsenter", this.enter(command), {
+      input: stdin,
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    if (error) {
+      throw error;
+    }
+    return { code: status, stdout, stderr };
+  }
+
+  /** Starts a shell command, which ends with the node at the latest. */
+  start(command: string): ChildProcess {
+    return spawn("nsenter", this.enter(command), { stdio: ["pipe", "pipe", "inherit"] });
+  }
+
+  /** What a command that must succeed prints. */
+  check(command: string, stdin = ""): string {
+    const { code, stdout, stderr } = this.run(command, stdin);
+    if (code !== 0) {
+      throw new Error(`${command}: exit code ${code}\n${stdout}${stderr}`);
+    }
+    return stdout;
+  }
+
+  /** Runs a step, with the same command line and input as the program. */
+  step(step: string, options: Record<string, string> = {}, inputs: Record<string, string> = {}): Result {
+    return this.run(commandLine(step, options, "1a2b3c4d"), sections(inputs));
+  }
+
+  read(file: string): string {
+    return this.check(`cat ${file}`);
+  }
+
+  write(file: string, text: string): void {
+    this.check(`mkdir -p $(dirname ${file}) && cat >${file}`, text);
+  }
+
+  /** Calls of the stand-ins since the last time, without those that only ask. */
+  calls(): string[] {
+    const calls = this.check("cd /run/doubles && touch calls && cat calls && rm calls").split("\n");
+    return calls.filter((call) => call && !/ is-| -m session/.test(call));
+  }
+
+  /** Files on the node's disk with this text. */
+  filesWith(text: string): string[] {
+    const upper = `/proc/${this.process.pid}/root/mnt/upper`;
+    const { stdout } = spawnSync("grep", ["-rlF", text, upper], { encoding: "utf8" });
+    return stdout.split("\n").filter(Boolean).map((file) => file.slice(upper.length));
+  }
+
+  private enter(command: string): string[] {
+    const entered = ["--mount", "--uts", "--net", "--pid", "--root", `--wd=/proc/${this.pid}/root/root`];
+    const environment = ["env", "-i", "HOME=/root", "PATH=/usr/bin:/bin:/usr/sbin:/sbin"];
+    return ["--target", this.pid, ...entered, ...environment, "bash", "--norc", "-c", command];
+  }
+}
