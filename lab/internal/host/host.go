@@ -1,0 +1,147 @@
+// Package host puts the lab together on this machine: its network namespace, its services and its state folder.
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"smt-ha/lab/internal/process"
+	"smt-ha/lab/internal/settings"
+)
+
+// run runs a command to its end; its output is the error's text.
+func run(name string, args ...string) error {
+	output, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %s", strings.Join(append([]string{name}, args...), " "), strings.TrimSpace(string(output)+" "+err.Error()))
+	}
+	return nil
+}
+
+// inside is the command line that runs a command in the lab's namespace.
+func inside(name string, args ...string) (string, []string) {
+	return "ip", append([]string{"netns", "exec", settings.Namespace, name}, args...)
+}
+
+// service is a long-running process of the lab in its namespace.
+type service struct {
+	name    string
+	state   settings.State
+	command string
+	args    []string
+	env     []string
+	// ready returns nil when the service does its work.
+	ready func() error
+}
+
+func (s service) pidFile() string { return s.state.Path("run", s.name+".pid") }
+
+// start starts the service unless it runs, and waits until it is ready.
+func (s service) start() error {
+	if _, alive := process.Load(s.pidFile()); alive {
+		return s.ready()
+	}
+	name, args := inside(s.command, s.args...)
+	p, err := process.Spawn(s.state.Path("run"), s.state.Log(s.name), s.env, name, args...)
+	if err != nil {
+		return err
+	}
+	if err := p.Save(s.pidFile()); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := s.ready()
+		switch {
+		case err == nil:
+			say("%s runs", s.name)
+			return nil
+		case !p.Alive():
+			return fmt.Errorf("%s ended at once; see %s", s.name, s.state.Log(s.name))
+		case time.Now().After(deadline):
+			return fmt.Errorf("%s is not ready: %w; see %s", s.name, err, s.state.Log(s.name))
+		}
+	}
+}
+
+// stop ends the service if it runs.
+func (s service) stop() error {
+	p, alive := process.Load(s.pidFile())
+	if !alive {
+		return nil
+	}
+	return p.Stop(3 * time.Second)
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "lab: "+format+"\n", args...) }
+
+// members are the processes in the lab's namespace.
+func members() ([]process.Process, error) {
+	if !namespaceExists() {
+		return nil, nil
+	}
+	output, err := exec.Command("ip", "netns", "pids", settings.Namespace).Output()
+	if err != nil {
+		return nil, fmt.Errorf("ip netns pids %s: %w", settings.Namespace, err)
+	}
+	var found []process.Process
+	for _, field := range strings.Fields(string(output)) {
+		var pid int
+		if _, err := fmt.Sscan(field, &pid); err != nil {
+			continue
+		}
+		if p, alive := process.Find(pid); alive {
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+// ours says whether a process in the namespace is a machine or service of the lab in the state folder.
+func ours(p process.Process, state settings.State) bool {
+	return isLab(p) && strings.HasPrefix(p.Folder()+"/", string(state)+"/")
+}
+
+// isLab says whether a process in the namespace is a machine or service of some lab, and not a command that somebody
+// runs there.
+func isLab(p process.Process) bool {
+	switch name := filepath.Base(p.Executable()); name {
+	case "tgtd", "chronyd", "lab":
+		return true
+	default:
+		return strings.HasPrefix(name, "qemu-system-")
+	}
+}
+
+// foreign is an error if a lab of another folder runs.
+func foreign(state settings.State) error {
+	processes, err := members()
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		if isLab(p) && !ours(p, state) {
+			return fmt.Errorf("another lab runs in %s (process %d); there is one namespace for all. Next: stop that one with its own lab/down", p.Folder(), p.PID)
+		}
+	}
+	return nil
+}
+
+// answers says whether something accepts TCP connections at address in the namespace. The namespace's sockets are not
+// this program's, so it asks one that is there.
+func answers(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	name, args := inside("bash", "-c", "exec 3<>/dev/tcp/$1/$2", "bash", host, port)
+	if err := exec.Command(name, args...).Run(); err != nil {
+		return errors.New("nothing answers at " + address)
+	}
+	return nil
+}

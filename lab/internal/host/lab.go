@@ -1,0 +1,160 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"smt-ha/lab/internal/process"
+	"smt-ha/lab/internal/qemu"
+	"smt-ha/lab/internal/settings"
+)
+
+// Up starts what of the lab does not run. The recipe is the folder the template is built from.
+func Up(state settings.State, cache, recipe string) error {
+	if err := foreign(state); err != nil {
+		return err
+	}
+	if err := adopt(state); err != nil {
+		return err
+	}
+	template, err := ensureTemplate(recipe, cache)
+	if err != nil {
+		return err
+	}
+	changed, err := useTemplate(state, template)
+	if err != nil {
+		return err
+	}
+	accelerator, err := qemu.ChooseAccelerator(template, cache)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(state.Path("accelerator"), []byte(accelerator), 0o600); err != nil {
+		return err
+	}
+	if err := makeNamespace(); err != nil {
+		return err
+	}
+	services, err := services(state, cache)
+	if err != nil {
+		return err
+	}
+	for _, s := range services {
+		if p, alive := process.Load(s.pidFile()); s.name == "vcenter" && alive && (changed || p.Executable() != s.command) {
+			say("vcenter restarts, for the lab has changed; machines do not notice")
+			if err := s.stop(); err != nil {
+				return err
+			}
+		}
+		if err := s.start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func services(state settings.State, cache string) ([]service, error) {
+	clock, err1 := timeServer(state, cache)
+	target, err2 := san(state)
+	api, err3 := vcenterService(state)
+	return []service{clock, target, api}, errors.Join(err1, err2, err3)
+}
+
+// adopt makes the state folder, or makes sure that it is a lab's.
+func adopt(state settings.State) error {
+	entries, err := os.ReadDir(string(state))
+	if err == nil && len(entries) > 0 {
+		if _, err := os.Stat(state.Marker()); err != nil {
+			return fmt.Errorf("%s is not empty and not a lab's folder. Next: set SMT_HA_LAB to a folder that does not exist", state)
+		}
+	}
+	for _, folder := range []string{"", "run", "log", "san", "ssh"} {
+		if err := os.MkdirAll(state.Path(folder), 0o700); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(state.Marker(), []byte("State of the lab; lab/down removes this folder.\n"), 0o600)
+}
+
+// useTemplate links the template into the state folder, and says whether it is another one than before. Machines keep
+// the template that they were cloned from.
+func useTemplate(state settings.State, template string) (changed bool, err error) {
+	current, err := os.Readlink(state.Template())
+	if err == nil && current == template {
+		return false, nil
+	}
+	if err == nil {
+		records, err := filepath.Glob(filepath.Join(state.Inventory(), "*.json"))
+		if err != nil {
+			return false, err
+		}
+		if len(records) > 0 {
+			say("the template's recipe has changed; machines are still made from the old one until lab/down")
+			return false, nil
+		}
+		if err := os.Remove(state.Template()); err != nil {
+			return false, err
+		}
+	}
+	for _, file := range []string{"id_ed25519", "id_ed25519.pub"} {
+		key, err := os.ReadFile(filepath.Join(template, file))
+		if err != nil {
+			return false, err
+		}
+		if err := os.WriteFile(state.Path("ssh", file), key, 0o600); err != nil {
+			return false, err
+		}
+	}
+	return true, os.Symlink(template, state.Template())
+}
+
+// Down stops the lab and removes its folder. It goes by the processes in the namespace, so that it also ends what a
+// lab whose folder is gone has left.
+func Down(state settings.State) error {
+	if err := foreign(state); err != nil {
+		return err
+	}
+	if _, err := os.Stat(string(state)); err == nil {
+		if _, err := os.Stat(state.Marker()); err != nil {
+			return fmt.Errorf("%s is not a lab's folder, and stays. Next: look what SMT_HA_LAB is set to", state)
+		}
+	}
+	processes, err := members()
+	if err != nil {
+		return err
+	}
+	// The vCenter first, or it would see its machines die and keep that on file.
+	var machines, rest []process.Process
+	for _, p := range processes {
+		switch {
+		case !ours(p, state):
+			say("process %d (%s) is still in the lab's namespace, and loses its network", p.PID, filepath.Base(p.Executable()))
+		case filepath.Base(p.Executable()) == "lab":
+			if err := p.Stop(3 * time.Second); err != nil {
+				return err
+			}
+		case filepath.Base(p.Executable()) == "tgtd":
+			rest = append(rest, p)
+		default:
+			machines = append(machines, p)
+		}
+	}
+	for _, p := range append(machines, rest...) {
+		if err := p.Stop(2 * time.Second); err != nil {
+			return err
+		}
+	}
+	if namespaceExists() {
+		if err := run("ip", "netns", "del", settings.Namespace); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(string(state)); err != nil {
+		return err
+	}
+	fmt.Printf("lab: stopped %d processes, removed namespace %s and %s\n", len(machines)+len(rest)+1, settings.Namespace, state)
+	return nil
+}

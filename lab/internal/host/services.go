@@ -1,0 +1,106 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"smt-ha/lab/internal/settings"
+)
+
+// timeServer is chronyd, which serves the host's time and leaves the host's clock alone (-x).
+func timeServer(state settings.State, cache string) (service, error) {
+	program, err := exec.LookPath("chronyd")
+	if err != nil {
+		program = filepath.Join(cache, "chrony/usr/sbin/chronyd")
+	}
+	config := fmt.Sprintf(`local stratum 8
+bindaddress %s
+allow %s
+cmdport 0
+bindcmdaddress /
+pidfile %s
+`, settings.Gateway, settings.Subnet, state.Path("run", "chronyd"))
+	file := state.Path("chrony.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return service{}, err
+	}
+	return service{
+		name: "time", state: state, command: program, args: []string{"-x", "-d", "-u", "root", "-f", file},
+		ready: func() error {
+			// chronyd writes its pid file when its sockets are open.
+			_, err := os.Stat(state.Path("run", "chronyd"))
+			return err
+		},
+	}, nil
+}
+
+// san is tgtd. Its control socket is in the state folder, apart from a tgtd of the host's.
+func san(state settings.State) (service, error) {
+	lun := state.Path("san", "shared.img")
+	if _, err := os.Stat(lun); os.IsNotExist(err) {
+		if err := os.WriteFile(lun, nil, 0o600); err != nil {
+			return service{}, err
+		}
+		if err := os.Truncate(lun, settings.LUNBytes); err != nil {
+			return service{}, err
+		}
+	}
+	config := fmt.Sprintf(`<target %s>
+  <backing-store %s>
+    lun 1
+    vendor_id smt-ha
+    product_id shared
+    scsi_sn smtha001
+  </backing-store>
+  initiator-address %s
+  incominguser %s %s
+</target>
+`, settings.Target, lun, settings.Subnet, settings.CHAPUser, settings.CHAPSecret)
+	file := state.Path("san", "targets.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return service{}, err
+	}
+	s := service{
+		name: "san", state: state, command: "tgtd", args: []string{"-f", "--iscsi", "portal=" + settings.Portal + ":3260"},
+		env: []string{"TGT_IPC_SOCKET=tgtd.socket"},
+	}
+	s.ready = func() error {
+		shown, err := tgt(state, "tgtadm", "--lld", "iscsi", "--op", "show", "--mode", "target")
+		if err != nil {
+			return err
+		}
+		if strings.Contains(shown, settings.Target) {
+			return nil
+		}
+		_, err = tgt(state, "tgt-admin", "--conf", file, "--execute")
+		return err
+	}
+	return s, nil
+}
+
+// tgt runs a command against the lab's tgtd.
+func tgt(state settings.State, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = state.Path("run")
+	cmd.Env = append(os.Environ(), "TGT_IPC_SOCKET=tgtd.socket")
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(string(output)))
+	}
+	return string(output), nil
+}
+
+// vcenterService is this program's own daemon.
+func vcenterService(state settings.State) (service, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return service{}, err
+	}
+	return service{
+		name: "vcenter", state: state, command: program, args: []string{"serve"},
+		ready: func() error { return answers(settings.VCenter + ":443") },
+	}, nil
+}

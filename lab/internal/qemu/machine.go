@@ -1,0 +1,93 @@
+// Package qemu runs virtual machines: their command line, their processes, their disks, and their guests' agents.
+package qemu
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Machine is everything about a virtual machine that QEMU needs to know.
+type Machine struct {
+	Folder    string // holds the disks and what QEMU leaves behind
+	Name      string
+	UUID      string
+	CPUs      int32
+	MemoryMiB int64
+	Disks     []Disk // the first is the system disk, an overlay on the template's
+	NICs      []NIC
+}
+
+// Disk is a qcow2 file in the machine's folder.
+type Disk struct {
+	File  string
+	Bytes int64
+}
+
+// NIC is a network card on the lab's bridge.
+type NIC struct {
+	MAC string
+	Tap string // name of the interface on the host's side; at most 15 characters
+}
+
+// Host is what all machines share.
+type Host struct {
+	Template    string // folder with disk.qcow2, vmlinuz and initrd
+	AttachTap   string // program that puts the interface named by its argument on the bridge
+	Accelerator Accelerator
+}
+
+// Files in a machine's folder.
+const (
+	pidFile           = "qemu.pid"
+	outputFile        = "qemu.log"
+	monitorSocket     = "qmp.sock"
+	agentSocket       = "agent.sock"
+	consoleLog        = "console.log"
+	customizationFile = "customization.tar"
+)
+
+// CustomizationFile is the tar archive that the guest unpacks when it boots for the first time; it need not exist.
+func (m Machine) CustomizationFile() string { return filepath.Join(m.Folder, customizationFile) }
+
+// Arguments is the command line after the program's name; it is to be run in the machine's folder. Relative names keep
+// socket paths within the 107 bytes they may have.
+func (m Machine) Arguments(host Host, customized bool) []string {
+	kernel := []string{
+		"root=/dev/vda", "rw", "console=ttyS0", "quiet", "net.ifnames=0", "systemd.getty_auto=no",
+		// What protects real hardware only slows an emulated one down.
+		"mitigations=off", "audit=0",
+	}
+	args := []string{
+		"-name", m.Name, "-uuid", m.UUID,
+		"-machine", "pc", "-cpu", host.Accelerator.cpu(), "-accel", host.Accelerator.option(),
+		"-smp", fmt.Sprint(m.CPUs), "-m", fmt.Sprintf("%dM", m.MemoryMiB),
+		"-nodefaults", "-no-user-config", "-display", "none", "-rtc", "base=utc",
+		"-qmp", "unix:" + monitorSocket + ",server=on,wait=off",
+		"-serial", "file:" + consoleLog,
+		"-kernel", filepath.Join(host.Template, "vmlinuz"), "-initrd", filepath.Join(host.Template, "initrd"),
+		"-append", strings.Join(kernel, " "),
+		"-device", "virtio-rng-pci",
+		"-device", "virtio-serial-pci",
+		"-chardev", "socket,id=agent,path=" + agentSocket + ",server=on,wait=off",
+		"-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
+	}
+	for i, disk := range m.Disks {
+		// The guest's flushes need not reach the host's disk: only the host's own crash could lose them.
+		args = append(args,
+			"-drive", fmt.Sprintf("if=none,id=disk%d,file=%s,format=qcow2,cache=unsafe,discard=unmap", i, escape(disk.File)),
+			"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", i))
+	}
+	for i, nic := range m.NICs {
+		args = append(args,
+			"-netdev", fmt.Sprintf("tap,id=net%d,ifname=%s,script=%s,downscript=no", i, nic.Tap, escape(host.AttachTap)),
+			"-device", fmt.Sprintf("virtio-net-pci,netdev=net%d,mac=%s,romfile=", i, nic.MAC))
+	}
+	if customized {
+		args = append(args, "-fw_cfg", "name=opt/lab.smt-ha/customization,file="+customizationFile)
+	}
+	return args
+}
+
+// escape doubles commas, which separate QEMU's options.
+func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
