@@ -102,7 +102,10 @@ export class TestNode {
   filesWith(text: string): string[] {
     const upper = `/proc/${this.process.pid}/root/mnt/upper`;
     const { stdout } = spawnSync("grep", ["-rlF", text, upper], { encoding: "utf8" });
-    return stdout.split("\n").filter(Boolean).map((file) => file.slice(upper.length));
+    return stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((file) => file.slice(upper.length));
   }
 
   private enter(command: string): string[] {
