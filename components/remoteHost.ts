@@ -72,6 +72,7 @@ export class RemoteHost extends pulumi.ComponentResource {
       {
         connection: { ...this.connection, dialErrorLimit: -1 },
         create: `${this.sudo}true`,
+        addPreviousOutputInEnv: false,
         logging: remote.Logging.None,
         triggers: this.triggers(),
       },
@@ -96,6 +97,7 @@ export class RemoteHost extends pulumi.ComponentResource {
       {
         connection: this.connection,
         create: `${this.sudo}bash ${staged}/files/install ${args.platform}`,
+        addPreviousOutputInEnv: false,
         logging: remote.Logging.None,
         triggers: this.triggers(),
       },
@@ -117,6 +119,8 @@ export class RemoteHost extends pulumi.ComponentResource {
           .all(args.options ?? {})
           .apply((options) => this.sudo + commandLine(step, options, this.revision(step))),
         ...(args.inputs && { stdin: pulumi.all(args.inputs).apply(sections) }),
+        // sshd accepts no environment by default, and no step wants any.
+        addPreviousOutputInEnv: false,
         // What a step prints is in its output and in its errors; streaming it too would show it twice.
         logging: remote.Logging.None,
         triggers: this.triggers(),

@@ -1,0 +1,15 @@
+import { disk } from "./disk";
+import { interruptions } from "./interruptions";
+import { machines } from "./machines";
+import { run } from "./lab";
+
+// One file, since the parts build on each other and jest gives files no order.
+jest.setTimeout(30 * 60 * 1000);
+
+beforeAll(() => {
+  run("make", "down");
+});
+
+interruptions();
+disk();
+machines();

@@ -1,0 +1,113 @@
+import * as fs from "fs";
+import * as path from "path";
+import { killWhen, labFolder, must, report, run, upWith } from "./lab";
+
+/** The lab's SAN with two more LUNs: one too small, and one with somebody's data. */
+const smallLun = 8;
+export const foreignLun = 9;
+export const foreignImage = path.join(labFolder, "foreign.img");
+
+function addLun(lun: number, image: string): void {
+  must(
+    "lab/exec",
+    "tgtadm",
+    "--lld",
+    "iscsi",
+    "--mode",
+    "logicalunit",
+    "--op",
+    "new",
+    "--tid",
+    "1",
+    "--lun",
+    String(lun),
+    "-b",
+    image,
+  );
+}
+
+const hash = (file: string): string => must("sha256sum", file).split(" ")[0];
+
+/** What must stand in the error of an `up` that fails on a node. */
+function expectFailure(output: string, step: string, ...causes: RegExp[]): void {
+  expect(output).toMatch(new RegExp(`smt-ha: node[123]: step ${step} failed`));
+  for (const cause of causes) {
+    expect(output).toMatch(cause);
+  }
+  expect(output).toMatch(/next: {2}\S/);
+  expect(output).not.toMatch(/lab-only|wrong-secret/);
+}
+
+/** `up` fails, or is killed, again and again on its way; each time nothing is lost and the next `up` goes on. */
+export function interruptions(): void {
+  describe("an up that does not get through", () => {
+    beforeAll(() => {
+      must("lab/up");
+      const small = path.join(labFolder, "small.img");
+      must("truncate", "-s", "64M", small);
+      must("truncate", "-s", "2G", foreignImage);
+      must("mkfs.ext4", "-q", "-L", "precious", foreignImage);
+      addLun(smallLun, small);
+      addLun(foreignLun, foreignImage);
+    });
+
+    test("killed while the machines are cloned", async () => {
+      await killWhen(() => /node\d/.test(run("lab/vcenter", "list").output), "make", "up");
+    });
+
+    test("wrong portal: named, after the machines of the killed run were made anew", () => {
+      const { code, output } = upWith("portal", { "smt-ha:portal": "192.0.2.3:3261" });
+      expect(code).not.toBe(0);
+      expectFailure(output, "iscsi/login", /portal 192\.0\.2\.3:3261 does not answer/);
+    });
+
+    test("wrong target: named, with what the portal offers", () => {
+      const { code, output } = upWith("target", { "smt-ha:target": "iqn.2026-01.lab.smt-ha:other" });
+      expect(code).not.toBe(0);
+      expectFailure(
+        output,
+        "iscsi/login",
+        /does not offer target iqn\.2026-01\.lab\.smt-ha:other/,
+        /it offers: iqn\.2026-01\.lab\.smt-ha:shared/,
+      );
+    });
+
+    test("wrong CHAP secret: named, and not shown", () => {
+      const { code, output } = upWith("chap", { "smt-ha:chapSecret": "wrong-secret" });
+      expect(code).not.toBe(0);
+      expectFailure(output, "iscsi/login", /wrong CHAP user or secret/);
+    });
+
+    test("a LUN that is not there", () => {
+      const { code, output } = upWith("lun", { "smt-ha:lun": 77 });
+      expect(code).not.toBe(0);
+      expectFailure(output, "iscsi/login", /has no LUN 77; it has: /);
+    });
+
+    test("a LUN that is too small", () => {
+      const { code, output } = upWith("small", { "smt-ha:lun": smallLun });
+      expect(code).not.toBe(0);
+      expectFailure(output, "disk/partition", /has 64 MiB; at least 1024 MiB are needed/);
+    });
+
+    test("a LUN with somebody's data: named, and not a byte is changed", () => {
+      const before = hash(foreignImage);
+      const { code, output } = upWith("foreign", { "smt-ha:lun": foreignLun });
+      expect(code).not.toBe(0);
+      expectFailure(output, "disk/partition", /it holds ext4 'precious'/, /pulumi config set wipeSharedDisk true/);
+      expect(hash(foreignImage)).toBe(before);
+    });
+
+    test("killed while steps run", async () => {
+      const states = path.join(labFolder, "pulumi", ".pulumi", "stacks", "smt-ha", "dev.json");
+      await killWhen(() => fs.readFileSync(states, "utf8").includes("node1-disk-partition"), "make", "up");
+    });
+
+    test("and the next one goes through", () => {
+      const { code, output, seconds } = run("make", "up");
+      report("up after all that", `${seconds} s`);
+      expect(output).toContain("sbdDevice");
+      expect(code).toBe(0);
+    });
+  });
+}

@@ -1,0 +1,90 @@
+import { spawn, spawnSync } from "child_process";
+import * as fs from "fs";
+import * as path from "path";
+import { parse, stringify } from "yaml";
+
+export const root = path.join(__dirname, "..", "..");
+export const labFolder = process.env.SMT_HA_LAB ?? path.join(root, ".lab");
+
+/** What a command printed, stdout and stderr together, and how it ended. */
+export interface Run {
+  readonly code: number | null;
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** Runs a command in the project's folder, to its end. */
+export function run(command: string, ...args: string[]): Run {
+  const start = Date.now();
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
+  return { code: status, output: `${stdout}${stderr}`, seconds: Math.round((Date.now() - start) / 1000) };
+}
+
+/** Runs a command that must succeed, and gives what it printed. */
+export function must(command: string, ...args: string[]): string {
+  const { code, output } = run(command, ...args);
+  if (code !== 0) {
+    throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${output}`);
+  }
+  return output.trim();
+}
+
+/** Runs a shell command on a node, as root. */
+export const onNode = (node: string, command: string): string => must("lab/ssh", node, command);
+
+/** Runs a shell command in the lab's network. */
+export const inLab = (command: string): string => must("lab/exec", "sh", "-c", command);
+
+/** Prints a figure, for whoever reads the run. */
+export const report = (what: string, figure: string | number): boolean =>
+  process.stderr.write(`lab: ${what}: ${figure}\n`);
+
+/** Tries until it does not throw, for so many seconds at most. */
+export async function eventually<T>(seconds: number, attempt: () => T): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (Date.now() > deadline) {
+        throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+}
+
+/** Starts a command, waits until a condition holds, and kills it without mercy, with all its children. */
+export async function killWhen(condition: () => boolean, command: string, ...args: string[]): Promise<void> {
+  const child = spawn(command, args, { cwd: root, detached: true, stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  while (!condition() && child.exitCode === null) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  if (child.exitCode !== null) {
+    throw new Error(`${command} ${args.join(" ")} ended before it could be killed`);
+  }
+  process.kill(-child.pid!, "SIGKILL");
+  await ended;
+}
+
+/** The lab stack's configuration with some values changed, as a file for --config-file; null takes a key away. */
+export function configFile(name: string, changes: Record<string, unknown>): string {
+  const stack = parse(fs.readFileSync(path.join(root, "Pulumi.dev.yaml"), "utf8")) as {
+    config: Record<string, unknown>;
+  };
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null) {
+      delete stack.config[key];
+    } else {
+      stack.config[key] = value;
+    }
+  }
+  const file = path.join(labFolder, `Pulumi.${name}.yaml`);
+  fs.writeFileSync(file, stringify(stack));
+  return file;
+}
+
+/** Runs `pulumi up` on the lab's stack with some configuration values changed. */
+export const upWith = (name: string, changes: Record<string, unknown>): Run =>
+  run("lab/stack", "dev", "up", "--config-file", configFile(name, changes));
