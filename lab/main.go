@@ -70,7 +70,11 @@ func serve(state settings.State) error {
 	hypervisor := vcenter.QEMU{Host: qemu.Host{
 		Template: template, AttachTap: attach, Accelerator: qemu.Accelerator(accelerator),
 	}}
-	server, err := vcenter.Start(state, hypervisor, settings.VCenter+":443")
+	disk, err := qemu.VirtualSize(filepath.Join(template, "disk.qcow2"))
+	if err != nil {
+		return err
+	}
+	server, err := vcenter.Start(state, hypervisor, disk, settings.VCenter+":443")
 	if err != nil {
 		return err
 	}

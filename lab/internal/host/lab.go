@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -63,13 +64,22 @@ func services(state settings.State, cache string) ([]service, error) {
 	return []service{clock, target, api}, errors.Join(err1, err2, err3)
 }
 
-// adopt makes the state folder, or makes sure that it is a lab's.
-func adopt(state settings.State) error {
+// checkFolder refuses a state folder that holds something else than a lab: it would be removed with the lab.
+func checkFolder(state settings.State) error {
 	entries, err := os.ReadDir(string(state))
-	if err == nil && len(entries) > 0 {
-		if _, err := os.Stat(state.Marker()); err != nil {
-			return fmt.Errorf("%s is not empty and not a lab's folder. Next: set SMT_HA_LAB to a folder that does not exist", state)
-		}
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if _, err := os.Stat(state.Marker()); err != nil {
+		return fmt.Errorf("%s is not empty, and no lab's folder. Next: set SMT_HA_LAB to a folder that does not exist", state)
+	}
+	return nil
+}
+
+// adopt makes the state folder.
+func adopt(state settings.State) error {
+	if err := checkFolder(state); err != nil {
+		return err
 	}
 	for _, folder := range []string{"", "run", "log", "san", "ssh"} {
 		if err := os.MkdirAll(state.Path(folder), 0o700); err != nil {
@@ -83,10 +93,8 @@ func adopt(state settings.State) error {
 // the template that they were cloned from.
 func useTemplate(state settings.State, template string) (changed bool, err error) {
 	current, err := os.Readlink(state.Template())
-	if err == nil && current == template {
-		return false, nil
-	}
-	if err == nil {
+	linked := err == nil
+	if linked && current != template {
 		records, err := filepath.Glob(filepath.Join(state.Inventory(), "*.json"))
 		if err != nil {
 			return false, err
@@ -99,6 +107,7 @@ func useTemplate(state settings.State, template string) (changed bool, err error
 			return false, err
 		}
 	}
+	// Also for the same template: whoever clears the cache gets it again with another key.
 	for _, file := range []string{"id_ed25519", "id_ed25519.pub"} {
 		key, err := os.ReadFile(filepath.Join(template, file))
 		if err != nil {
@@ -107,6 +116,9 @@ func useTemplate(state settings.State, template string) (changed bool, err error
 		if err := os.WriteFile(state.Path("ssh", file), key, 0o600); err != nil {
 			return false, err
 		}
+	}
+	if linked && current == template {
+		return false, nil
 	}
 	return true, os.Symlink(template, state.Template())
 }
@@ -117,10 +129,8 @@ func Down(state settings.State) error {
 	if err := foreign(state); err != nil {
 		return err
 	}
-	if _, err := os.Stat(string(state)); err == nil {
-		if _, err := os.Stat(state.Marker()); err != nil {
-			return fmt.Errorf("%s is not a lab's folder, and stays. Next: look what SMT_HA_LAB is set to", state)
-		}
+	if err := checkFolder(state); err != nil {
+		return err
 	}
 	processes, err := members()
 	if err != nil {

@@ -44,10 +44,10 @@ type record struct {
 
 // newInventory makes the inventory: always the same datacenter, host, datastore, network and template (with a disk of
 // so many bytes), and the machines that the state folder remembers.
-func newInventory(state settings.State, hypervisor Hypervisor, templateDisk int64) (*inventory, *simulator.Service, error) {
+func newInventory(state settings.State, hypervisor Hypervisor, templateDisk int64) (*simulator.Service, error) {
 	for _, folder := range []string{state.Datastore(), state.Inventory()} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	ctx := simulator.NewContext()
@@ -57,13 +57,13 @@ func newInventory(state settings.State, hypervisor Hypervisor, templateDisk int6
 		machines: map[types.ManagedObjectReference]*machine{},
 	}
 	if err := inv.build(templateDisk); err != nil {
-		return nil, nil, fmt.Errorf("vCenter inventory: %w", err)
+		return nil, fmt.Errorf("vCenter inventory: %w", err)
 	}
 	if err := inv.restore(); err != nil {
-		return nil, nil, fmt.Errorf("vCenter inventory: %w", err)
+		return nil, fmt.Errorf("vCenter inventory: %w", err)
 	}
 	inv.registry.Handler = inv.handle
-	return inv, service, nil
+	return service, nil
 }
 
 // build creates what is the same in every lab. The simulator numbers objects in the order of their creation, so that

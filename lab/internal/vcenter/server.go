@@ -31,27 +31,20 @@ import (
 	_ "github.com/vmware/govmomi/pbm/simulator"
 	_ "github.com/vmware/govmomi/vapi/simulator"
 
-	"smt-ha/lab/internal/qemu"
 	"smt-ha/lab/internal/settings"
 )
 
 // Server is a vCenter.
-type Server struct {
-	inventory *inventory
-	http      *simulator.Server
-}
+type Server struct{ http *simulator.Server }
 
-// Start serves the vCenter API at address (host:port) and takes up the machines of an earlier run.
-func Start(state settings.State, hypervisor Hypervisor, address string) (*Server, error) {
+// Start serves the vCenter API at address (host:port) and takes up the machines of an earlier run. The template's disk
+// has templateDisk bytes.
+func Start(state settings.State, hypervisor Hypervisor, templateDisk int64, address string) (*Server, error) {
 	certificate, err := loadCertificate(state.Path("vcenter.pem"), address)
 	if err != nil {
 		return nil, err
 	}
-	disk, err := qemu.VirtualSize(state.Path("template", "disk.qcow2"))
-	if err != nil {
-		return nil, err
-	}
-	inventory, service, err := newInventory(state, hypervisor, disk)
+	service, err := newInventory(state, hypervisor, templateDisk)
 	if err != nil {
 		return nil, err
 	}
@@ -60,18 +53,11 @@ func Start(state settings.State, hypervisor Hypervisor, address string) (*Server
 	service.RegisterEndpoints = true
 	server := service.NewServer()
 	server.Config.Handler = refuseREST(server.Config.Handler)
-	return &Server{inventory, server}, nil
+	return &Server{server}, nil
 }
 
 // Close stops serving; machines go on.
 func (s *Server) Close() { s.http.Close() }
-
-// URL is where the API is, without credentials.
-func (s *Server) URL() url.URL {
-	u := *s.http.URL
-	u.User = nil
-	return u
-}
 
 // refuseREST refuses the REST services, which the simulator would pretend (content libraries, tags, …), but for the
 // sessions that clients open before anything else, and for asking which tags an object has: none.
