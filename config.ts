@@ -44,6 +44,8 @@ export interface DiskConfig {
   readonly lun: number;
   readonly chap?: { readonly user: string; readonly secret: string };
   readonly wipe: boolean;
+  /** How many nodes can mount the data partition at a time. */
+  readonly ocfsSlots: number;
 }
 
 /** The cluster; times in seconds. */
@@ -158,6 +160,7 @@ export const rules = {
   chapUser: optionalText("the name that the target knows the nodes by", "smt"),
   chapSecret: { ...optionalText("the secret that belongs to chapUser", ""), secret: true },
   wipeSharedDisk: flag(false),
+  ocfsSlots: integer(2, 32, 8),
   clusterName: text("1 to 16 letters, digits, - or _ (OCFS2 takes no more)", "smtha", /^[A-Za-z0-9_-]{1,16}$/),
   watchdogTimeout: integer(5, 600, 15, "seconds"),
   msgwait: integer(10, 1200, 30, "seconds"),
@@ -518,6 +521,7 @@ function assemble(
       lun: values.lun,
       ...(values.chapUser && { chap: { user: values.chapUser, secret: values.chapSecret } }),
       wipe: values.wipeSharedDisk,
+      ocfsSlots: values.ocfsSlots,
     },
     cluster: { name: values.clusterName, watchdogTimeout: values.watchdogTimeout, msgwait: values.msgwait },
   };

@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
 import { ClusterNode } from "./components/clusterNode";
+import { HaeCluster } from "./components/haeCluster";
 import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
+import { OcfsMount } from "./components/ocfsMount";
 import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig, readFile } from "./config";
 
@@ -32,6 +34,27 @@ const disk = new IscsiSharedDisk("shared-disk", {
   chap: config.disk.chap,
   initiators: Object.fromEntries(config.nodes.map((node) => [node.name, node.initiatorName])),
   clusterName: config.cluster.name,
+  wipe: config.disk.wipe,
+});
+
+// The cluster of all nodes, which fences by the shared disk.
+const cluster = new HaeCluster("cluster", {
+  nodes: [...smtNodes, ...directors],
+  clusterName: config.cluster.name,
+  sbdDevice: disk.sbdDevice,
+  watchdogTimeout: config.cluster.watchdogTimeout,
+  msgwait: config.cluster.msgwait,
+});
+
+// The file system that the SMT nodes share.
+new OcfsMount("smt-mount", {
+  cluster,
+  clusterName: config.cluster.name,
+  smtNodes,
+  directors,
+  device: disk.dataDevice,
+  mountPoint: "/smt",
+  slots: config.disk.ocfsSlots,
   wipe: config.disk.wipe,
 });
 
