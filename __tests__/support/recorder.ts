@@ -74,7 +74,14 @@ export async function record(
   const invokes: Recording["invokes"][number][] = [];
   await sdk.runtime.setMocks(
     {
-      newResource: ({ name, type, inputs }) => ({ id: `${name}-id`, state: { ...inputs, type } as object }),
+      newResource: ({ name, type, inputs }) => ({
+        id: `${name}-id`,
+        state: {
+          ...(inputs as object),
+          // What Pulumi generates is a secret.
+          ...(type.startsWith("random:") && { result: sdk.secret(`${name}-hush`) }),
+        },
+      }),
       call: ({ token, inputs }) => {
         invokes.push({ token, inputs });
         return token.endsWith(":getVirtualMachine") ? template : { id: `${token.split(":").pop()}-id` };
