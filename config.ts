@@ -6,10 +6,14 @@ import { RunError } from "@pulumi/pulumi";
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import type { NodeNetwork, Role } from "./components/clusterNode";
+import type { Forwarding, LoadBalancing } from "./components/lvsDirector";
 import type { VspherePlacementArgs } from "./components/vspherePlacement";
 
 /** Platforms that have a file under `files/platform`. */
 export const platforms = ["debian12"] as const;
+
+/** IPVS schedulers: the guide's first, then by name. */
+export const schedulers = ["wlc", "dh", "lblc", "lblcr", "lc", "nq", "rr", "sed", "sh", "wrr"] as const;
 
 /** One node of the cluster, as configured. The first SMT node does what only one node may do. */
 export interface NodeConfig {
@@ -64,6 +68,7 @@ export interface StackConfig {
   readonly machines?: MachineConfig;
   readonly disk: DiskConfig;
   readonly cluster: ClusterConfig;
+  readonly balancing: LoadBalancing;
 }
 
 /** What the configuration is read from. */
@@ -164,6 +169,20 @@ export const rules = {
   clusterName: text("1 to 16 letters, digits, - or _ (OCFS2 takes no more)", "smtha", /^[A-Za-z0-9_-]{1,16}$/),
   watchdogTimeout: integer(5, 600, 15, "seconds"),
   msgwait: integer(10, 1200, 30, "seconds"),
+  checkInterval: integer(1, 3600, 20, "seconds"),
+  checkTimeout: integer(1, 300, 5, "seconds"),
+  failureCount: integer(1, 100, 2),
+  autoReload: flag(true),
+  quiescent: flag(false),
+  scheduler: oneOf(...schedulers),
+  forwarding: oneOf<Forwarding>("gate", "ipip", "masq"),
+  request: text("a path of letters, digits, / . _ and -, without a leading /", "test.html", /^[\w.-]+(\/[\w.-]+)*$/),
+  receive: text(
+    "letters, digits, spaces, _ and - (ldirectord takes others as a pattern)",
+    "'still alive'",
+    /^[\w-]+( [\w-]+)*$/,
+  ),
+  fallback: { ...address("192.0.2.20"), type: z.string().refine((value) => value === "" || net.isIPv4(value)) },
 } satisfies Record<string, Rule<unknown>>;
 
 /** Lists of texts; a list's items are checked one by one. */
@@ -428,6 +447,14 @@ export function loadConfig(source: ConfigSource): StackConfig {
         ["the gateway", gateway],
         ...nodes.map((node) => [`the address of ${node.name}`, node.address] as const),
       ]);
+      if (values.fallback === virtualIp) {
+        report(
+          fullKey("fallback"),
+          shown(values.fallback),
+          "must differ from virtualIp, or requests would come back to the director",
+          set(fullKey("fallback"), rules.fallback.example),
+        );
+      }
     }
   }
 
@@ -524,6 +551,18 @@ function assemble(
       ocfsSlots: values.ocfsSlots,
     },
     cluster: { name: values.clusterName, watchdogTimeout: values.watchdogTimeout, msgwait: values.msgwait },
+    balancing: {
+      checkInterval: values.checkInterval,
+      checkTimeout: values.checkTimeout,
+      failureCount: values.failureCount,
+      autoReload: values.autoReload,
+      quiescent: values.quiescent,
+      scheduler: values.scheduler,
+      forwarding: values.forwarding,
+      request: values.request,
+      receive: values.receive,
+      ...(values.fallback && { fallback: values.fallback }),
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { allConfig } from "@pulumi/pulumi/runtime";
 import { ClusterNode } from "./components/clusterNode";
 import { HaeCluster } from "./components/haeCluster";
 import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
+import { LvsDirector } from "./components/lvsDirector";
 import { OcfsMount } from "./components/ocfsMount";
 import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig, readFile } from "./config";
@@ -47,7 +48,7 @@ const cluster = new HaeCluster("cluster", {
 });
 
 // The file system that the SMT nodes share.
-new OcfsMount("smt-mount", {
+const mount = new OcfsMount("smt-mount", {
   cluster,
   clusterName: config.cluster.name,
   smtNodes,
@@ -56,6 +57,17 @@ new OcfsMount("smt-mount", {
   mountPoint: "/smt",
   slots: config.disk.ocfsSlots,
   wipe: config.disk.wipe,
+});
+
+// The load balancer: the service address and ldirectord on a director, the SMT nodes behind it.
+new LvsDirector("load-balancer", {
+  cluster,
+  smtNodes,
+  directors,
+  virtualIp: config.virtualIp,
+  network: config.network,
+  mountPoint: mount.mountPoint,
+  balancing: config.balancing,
 });
 
 export const nodes = Object.fromEntries(

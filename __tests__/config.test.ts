@@ -105,6 +105,17 @@ test("the lab's configuration, exactly", () => {
       ocfsSlots: 8,
     },
     cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
+    balancing: {
+      checkInterval: 20,
+      checkTimeout: 5,
+      failureCount: 2,
+      autoReload: true,
+      quiescent: false,
+      scheduler: "wlc",
+      forwarding: "gate",
+      request: "test.html",
+      receive: "still alive",
+    },
   });
 });
 
@@ -512,6 +523,24 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
       'is "seventeen-letters"',
       "must be 1 to 16 letters, digits, - or _ (OCFS2 takes no more)",
       set("smt-ha:clusterName", "smtha"),
+    ),
+  ],
+  "health page's text that would be a pattern": [
+    withKeys({ "smt-ha:receive": "still.*" }),
+    problem(
+      "smt-ha:receive",
+      'is "still.*"',
+      "must be letters, digits, spaces, _ and - (ldirectord takes others as a pattern)",
+      set("smt-ha:receive", "'still alive'"),
+    ),
+  ],
+  "fallback that is the director": [
+    withKeys({ "smt-ha:fallback": "192.0.2.10" }),
+    problem(
+      "smt-ha:fallback",
+      'is "192.0.2.10"',
+      "must differ from virtualIp, or requests would come back to the director",
+      set("smt-ha:fallback", "192.0.2.20"),
     ),
   ],
   "msgwait below twice the watchdog": [

@@ -72,6 +72,7 @@ cluster_enable() {
 
 SERVER_CERTIFICATE=/etc/ssl/certs/smt-ha.pem
 SERVER_KEY=/etc/ssl/private/smt-ha.key
+TRUST_FOLDER=/etc/ssl/certs
 WEB_SERVICE=apache2
 
 service_reload() { systemctl reload "$1"; }
@@ -86,25 +87,19 @@ sysctl_install() {
 
 # at_boot NAME DESCRIPTION < COMMANDS: runs the commands, each a line with an absolute path, at every boot.
 at_boot() {
+  local unit=smt-ha-$1.service
   {
     printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n' "$2"
     sed 's/^/ExecStart=/'
     printf '\n[Install]\nWantedBy=multi-user.target\n'
-  } | install_file 644 "/etc/systemd/system/smt-ha-$1.service"
-  if wrote "/etc/systemd/system/smt-ha-$1.service"; then
-    systemctl daemon-reload
-  fi
-  service_enable "smt-ha-$1"
+  } | install_file 644 "/etc/systemd/system/$unit"
+  # Without "systemctl enable", which reloads systemd: the unit has nothing to do before the next boot.
+  mkdir -p /etc/systemd/system/multi-user.target.wants
+  ln -sfn "/etc/systemd/system/$unit" "/etc/systemd/system/multi-user.target.wants/$unit"
 }
 
 # not_at_boot NAME: takes back what at_boot did.
-not_at_boot() {
-  if [ -e "/etc/systemd/system/smt-ha-$1.service" ]; then
-    systemctl disable "smt-ha-$1"
-    rm "/etc/systemd/system/smt-ha-$1.service"
-    systemctl daemon-reload
-  fi
-}
+not_at_boot() { rm -f "/etc/systemd/system/multi-user.target.wants/smt-ha-$1.service" "/etc/systemd/system/smt-ha-$1.service"; }
 
 # web_tls_enable: https with the node's certificate, for the same documents as http.
 web_tls_enable() {

@@ -1,0 +1,200 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterNode, NodeNetwork } from "./clusterNode";
+import type { HaeCluster } from "./haeCluster";
+
+/** How the director passes a packet on: direct routing, tunnelling or NAT. */
+export type Forwarding = "gate" | "ipip" | "masq";
+
+/** How the director distributes and checks; times in seconds. */
+export interface LoadBalancing {
+  /** Time between two checks of a real server. */
+  readonly checkInterval: number;
+  /** Time that a real server has to answer a check. */
+  readonly checkTimeout: number;
+  /** Failed checks in a row until a real server gets no more requests. */
+  readonly failureCount: number;
+  /** Whether ldirectord takes in a changed configuration by itself, at its next check. */
+  readonly autoReload: boolean;
+  /** Whether a failed real server stays in the table with weight 0 (it keeps its connections) or leaves it. */
+  readonly quiescent: boolean;
+  /** IPVS scheduler, such as `wlc`. */
+  readonly scheduler: string;
+  readonly forwarding: Forwarding;
+  /** Path of the health page on the real servers, without a leading slash. */
+  readonly request: string;
+  /** What the health page says. ldirectord takes it as a regular expression, so that it must mean itself as one. */
+  readonly receive: string;
+  /** IPv4 address of the server that gets the requests while no real server is healthy. */
+  readonly fallback?: string;
+}
+
+/** The balanced services, each by ldirectord's name and its TCP port. */
+const services = [
+  { service: "https", port: 443 },
+  { service: "http", port: 80 },
+] as const;
+
+const ldirectordConfig = "/etc/ha.d/ldirectord.cf";
+
+export interface LvsDirectorArgs {
+  readonly cluster: HaeCluster;
+  /** The real servers; the first one writes the health page. */
+  readonly smtNodes: readonly ClusterNode[];
+  /** The nodes that may hold the service address; one of them does. */
+  readonly directors: readonly ClusterNode[];
+  /** The service's IPv4 address. */
+  readonly virtualIp: string;
+  readonly network: Pick<NodeNetwork, "nic" | "prefixLength">;
+  /** Where the shared file system is mounted on the real servers. */
+  readonly mountPoint: string;
+  readonly balancing: LoadBalancing;
+}
+
+/**
+ * The load balancer: a group of the service address and ldirectord, which the cluster keeps on a director, and the real
+ * servers behind it. Their health page lies on the shared file system, so that a real server without it gets no requests.
+ */
+export class LvsDirector extends pulumi.ComponentResource {
+  constructor(name: string, args: LvsDirectorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("smt-ha:balancer:LvsDirector", name, {}, opts);
+    const { balancing, virtualIp } = args;
+    const { nic } = args.network;
+    const ports = services.map(({ port }) => port).join(" ");
+
+    const servers = args.smtNodes.map((node) => node.address).join(" ");
+
+    const serving = args.smtNodes.map((node) => {
+      node.host.step(
+        "realserver/address",
+        {
+          options: { address: virtualIp, forwarding: balancing.forwarding },
+          inputs: { sysctl: realServerSysctl(nic, balancing.forwarding) },
+        },
+        { parent: this },
+      );
+      node.host.step("web/provisional-certificate", {}, { parent: this });
+      return node.host.step(
+        "web/apache",
+        { options: { ports }, inputs: { health: healthSite(args.mountPoint, balancing.request) } },
+        { parent: this },
+      );
+    });
+    const [first] = args.smtNodes;
+    first.host.step(
+      "web/health-page",
+      { options: { mount: args.mountPoint }, inputs: { page: balancing.receive } },
+      { parent: this },
+    );
+
+    // Where the resource agent finds no configuration, it calls itself "not installed": so first the file, then the group.
+    const configured = args.directors.flatMap((node) => [
+      node.host.step(
+        "director/configure",
+        {
+          options: { config: ldirectordConfig },
+          inputs: { sysctl: directorSysctl(), "ldirectord.cf": ldirectordCf(virtualIp, args.smtNodes, balancing) },
+        },
+        { parent: this },
+      ),
+      node.host.step("director/provisional-trust", { options: { servers } }, { parent: this, dependsOn: serving }),
+    ]);
+    const group = args.cluster.configure("LVS", lvsGroup(args), { parent: this, dependsOn: configured });
+
+    for (const node of args.directors) {
+      node.host.step(
+        "director/verify",
+        { options: { address: virtualIp, ports, servers } },
+        { parent: this, dependsOn: [group] },
+      );
+    }
+    this.registerOutputs();
+  }
+}
+
+/** The group with the guide's names, and the constraints that keep it off the SMT nodes. */
+export function lvsGroup(
+  args: Pick<LvsDirectorArgs, "virtualIp" | "network" | "balancing"> & {
+    readonly smtNodes: readonly Pick<ClusterNode, "nodeName">[];
+  },
+): string {
+  const { nic, prefixLength } = args.network;
+  // A netmask that is not 32 keeps the agent from taking the address on a real server's lo for its own.
+  const address = `ip=${args.virtualIp} cidr_netmask=${prefixLength} nic=${nic}${
+    args.balancing.forwarding === "gate" ? " lvs_support=true" : ""
+  }`;
+  // Never even probed on the SMT nodes, where ldirectord need not be installed.
+  const locations = args.smtNodes.map(
+    ({ nodeName }) => `location LVS-not-on-${nodeName} LVS resource-discovery=never -inf: ${nodeName}\n`,
+  );
+  // Stickiness: a director that comes back does not take the connections away from the one that serves them.
+  return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
+primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordConfig}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=60
+group LVS VirtIP Director meta resource-stickiness=100
+${locations.join("")}`;
+}
+
+/** ldirectord's configuration. A blank line ends a virtual service, and yes and no stand without a trailing space. */
+export function ldirectordCf(
+  virtualIp: string,
+  realServers: readonly Pick<ClusterNode, "address">[],
+  balancing: LoadBalancing,
+): string {
+  const yesNo = (value: boolean): string => (value ? "yes" : "no");
+  const { fallback } = balancing;
+  const virtualServices = services.map(({ service, port }) =>
+    [
+      `virtual = ${virtualIp}:${port}`,
+      "\tchecktype = negotiate",
+      ...(fallback ? [`\tfallback = ${fallback}:${port} gate`] : []),
+      "\tprotocol = tcp",
+      ...realServers.map(({ address }) => `\treal = ${address}:${port} ${balancing.forwarding}`),
+      `\treceive = "${balancing.receive}"`,
+      `\trequest = "${balancing.request}"`,
+      `\tscheduler = ${balancing.scheduler}`,
+      `\tservice = ${service}`,
+    ].join("\n"),
+  );
+  return `# Written by smt-ha, changes are lost.
+autoreload = ${yesNo(balancing.autoReload)}
+checkinterval = ${balancing.checkInterval}
+checktimeout = ${balancing.checkTimeout}
+failurecount = ${balancing.failureCount}
+quiescent = ${yesNo(balancing.quiescent)}
+
+${virtualServices.join("\n\n")}
+`;
+}
+
+/** A director passes on packets that are not for itself. */
+export function directorSysctl(): string {
+  return "net.ipv4.ip_forward = 1\n";
+}
+
+/** A real server holds the service address, but leaves it to the director to answer for it on the network. */
+export function realServerSysctl(nic: string, forwarding: Forwarding): string {
+  const quiet = forwarding !== "masq";
+  return ["all", nic]
+    .flatMap((scope) => [
+      `net.ipv4.conf.${scope}.arp_ignore = ${quiet ? 1 : 0}\n`,
+      `net.ipv4.conf.${scope}.arp_announce = ${quiet ? 2 : 0}\n`,
+    ])
+    .join("");
+}
+
+/** Apache's view of the health page; both ways to say "granted", for Apache 2.2 and later. */
+export function healthSite(mountPoint: string, request: string): string {
+  return `# Written by smt-ha, changes are lost.
+Alias "/${request}" "${mountPoint}/health/test.html"
+<Directory "${mountPoint}/health">
+    Options None
+    AllowOverride None
+    <IfModule mod_authz_core.c>
+        Require all granted
+    </IfModule>
+    <IfModule !mod_authz_core.c>
+        Order allow,deny
+        Allow from all
+    </IfModule>
+</Directory>
+`;
+}
