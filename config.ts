@@ -128,6 +128,8 @@ const address = (example: string): Rule<string> => ({
   rule: "an IPv4 address",
   example,
 });
+// What a line of an iSCSI record can hold: it loses spaces around a value.
+const oneLine = /^(\S(.*\S)?)?$/;
 const domainPattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const iqn = (rule: string, example: string): Rule<string> =>
   text(`${rule}, an IQN such as ${example}`, example, /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(:[a-z0-9.:-]+)?$/);
@@ -162,8 +164,8 @@ export const rules = {
   },
   target: iqn("the shared disk's target", "iqn.2026-01.com.example:smt"),
   lun: integer(0, 16383, 1),
-  chapUser: optionalText("the name that the target knows the nodes by", "smt"),
-  chapSecret: { ...optionalText("the secret that belongs to chapUser", ""), secret: true },
+  chapUser: text("the name that the target knows the nodes by, on one line", "smt", oneLine),
+  chapSecret: { ...text("the secret that belongs to chapUser, on one line", "", oneLine), secret: true },
   wipeSharedDisk: flag(false),
   ocfsSlots: integer(2, 32, 8),
   clusterName: text("1 to 16 letters, digits, - or _ (OCFS2 takes no more)", "smtha", /^[A-Za-z0-9_-]{1,16}$/),
@@ -468,7 +470,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
         set(fullKey("msgwait"), String(2 * watchdogTimeout)),
       );
     }
-    if (chapUser && !chapSecret) {
+    if (chapUser && chapSecret === "") {
       report(
         fullKey("chapSecret"),
         "is not set",
@@ -476,7 +478,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
         setExample(fullKey("chapSecret"), rules.chapSecret),
       );
     }
-    if (chapSecret && !chapUser) {
+    if (chapSecret && chapUser === "") {
       report(
         fullKey("chapUser"),
         "is not set",

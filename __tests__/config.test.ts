@@ -481,6 +481,24 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
       "pulumi config set --secret smt-ha:chapSecret",
     ),
   ],
+  "CHAP secret of two lines": [
+    withKeys({ "smt-ha:chapSecret": "hush\nhush" }),
+    problem(
+      "smt-ha:chapSecret",
+      "is not valid",
+      "must be the secret that belongs to chapUser, on one line",
+      "pulumi config set --secret smt-ha:chapSecret",
+    ),
+  ],
+  "CHAP user with a space after it": [
+    withKeys({ "smt-ha:chapUser": "smt " }),
+    problem(
+      "smt-ha:chapUser",
+      'is "smt "',
+      "must be the name that the target knows the nodes by, on one line",
+      set("smt-ha:chapUser", "smt"),
+    ),
+  ],
   "CHAP secret without a user": [
     withKeys({ "smt-ha:chapUser": "" }),
     problem("smt-ha:chapUser", "is not set", "must be set where chapSecret is", set("smt-ha:chapUser", "smt")),

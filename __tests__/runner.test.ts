@@ -147,6 +147,7 @@ describe("a failure", () => {
     ["in a substitution", "x=$(fail 'no x' 'make one')"],
     ["in a substitution whose failure is ignored", "x=$(fail 'no x' 'make one') || true; say \"x is $x\""],
     ["two levels deep", 'inner() { fail "no x" "make one"; }; x=$(echo "$(inner)"); say "x is $x"'],
+    ["that another one takes in", 'x=$(y=$(fail "no x" "make one"); echo "$y"); say "x is $x"'],
     ["at the start of a pipe", "inner() { fail 'no x' 'make one'; }; inner | cat; say 'went on'"],
     ["at the end of a pipe", "inner() { fail 'no x' 'make one'; }; echo | inner; say 'went on'"],
     ["in an argument", 'local_x() { say "$1"; }; local_x "x$(fail "no x" "make one")"; say "went on"'],

@@ -73,6 +73,10 @@ describe("disk/partition", () => {
     "an ext4 file system": ["mkfs.ext4 -q -L backup $disk", "ext4 'backup'"],
     "a broken XFS superblock": ["printf XFSB | dd of=$disk status=none", "data of an unknown kind"],
     "swap space": ["mkswap -q -L swap0 $disk", "swap 'swap0'"],
+    "an ISO 9660 file system, which no partition table overwrites": [
+      "printf '\\1CD001\\1' | dd of=$disk bs=1 seek=32768 status=none",
+      "iso9660 ",
+    ],
     "an LVM physical volume": [
       `echo ${lvmLabel().toString("base64")} | base64 -d | dd of=$disk bs=512 seek=1 status=none`,
       "LVM2_member ",
@@ -115,9 +119,8 @@ describe("disk/partition", () => {
 
       expect(partition("yes")).toEqual(partitioned(`wiping, as wipeSharedDisk says: ${found}`));
       expect(disk.layout()).toBe(own);
-      for (const part of ["part1", "part2"]) {
-        expect(node.run(`blkid -p ${disk.device}-${part} | grep -w TYPE`).stdout).toBe("");
-      }
+      expect(node.check(`wipefs --noheadings --output TYPE ${disk.device}`)).toMatch(/^(gpt|PMBR|\s)+$/);
+      expect(node.check(`wipefs ${disk.device}-part1 ${disk.device}-part2`)).toBe("");
     },
   );
 
@@ -127,7 +130,7 @@ describe("disk/partition", () => {
       "parted -s $disk mklabel gpt mkpart a 1MiB 17MiB mkpart b 17MiB 100%; /usr/local/sbin/udevadm settle; mkswap -q $disk-part1; mkfs.ext4 -q $disk-part2",
     );
     expect(partition("yes").code).toBe(0);
-    expect(node.run(`blkid -p ${disk.device}-part1 ${disk.device}-part2 | grep -w TYPE`).stdout).toBe("");
+    expect(node.check(`wipefs ${disk.device}-part1 ${disk.device}-part2`)).toBe("");
   });
 
   test.each(["no", "yes"] as const)("refuses a disk that is too small, with wipe %s", async (wipe) => {
@@ -170,7 +173,7 @@ describe("disk/partition", () => {
 
       expect(partition("yes").code).toBe(0);
       expect(disk.layout()).toBe(own);
-      expect(node.run(`blkid -p ${disk.device}-part2 | grep -w TYPE`).stdout).toBe("");
+      expect(node.check(`wipefs ${disk.device}-part2`)).toBe("");
       expect(node.run(`ls ${marker}`).code).toBe(2);
 
       // From now on it holds data that wipe does not mean.
