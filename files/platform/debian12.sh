@@ -76,7 +76,12 @@ TRUST_FOLDER=/etc/ssl/certs
 WEB_SERVICE=apache2
 
 service_reload() { systemctl reload "$1"; }
-service_disable() { systemctl disable --now "$1"; }
+# Asked first, as with service_enable.
+service_disable() {
+  if systemctl is-enabled --quiet "$1" || systemctl is-active --quiet "$1"; then
+    systemctl disable --now "$1"
+  fi
+}
 
 # sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
 sysctl_install() {
