@@ -1,3 +1,4 @@
+import { cluster } from "./cluster";
 import { disk } from "./disk";
 import { interruptions } from "./interruptions";
 import { machines } from "./machines";
@@ -12,4 +13,5 @@ beforeAll(() => {
 
 interruptions();
 disk();
+cluster();
 machines();

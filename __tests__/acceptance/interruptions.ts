@@ -1,29 +1,17 @@
 import * as fs from "fs";
 import * as path from "path";
-import { killWhen, labFolder, must, report, run, upWith } from "./lab";
+import { inLab, killWhen, labFolder, must, report, root, run, upWith } from "./lab";
 
 /** The lab's SAN with two more LUNs: one too small, and one with somebody's data. */
 const smallLun = 8;
 export const foreignLun = 9;
 export const foreignImage = path.join(labFolder, "foreign.img");
 
+/** Adds a LUN to the lab's target; tgtd's control socket is in the lab's folder. */
 function addLun(lun: number, image: string): void {
-  must(
-    "lab/exec",
-    "tgtadm",
-    "--lld",
-    "iscsi",
-    "--mode",
-    "logicalunit",
-    "--op",
-    "new",
-    "--tid",
-    "1",
-    "--lun",
-    String(lun),
-    "-b",
-    image,
-  );
+  const socket = path.relative(root, path.join(labFolder, "run", "tgtd.socket"));
+  const device = `--mode logicalunit --op new --tid 1 --lun ${lun} -b ${image}`;
+  inLab(`TGT_IPC_SOCKET=${socket} tgtadm --lld iscsi ${device}`);
 }
 
 const hash = (file: string): string => must("sha256sum", file).split(" ")[0];
