@@ -15,6 +15,8 @@ module.exports = {
     {
       ...project("unit", ["<rootDir>/__tests__/**/*.test.ts"]),
       testPathIgnorePatterns: ["<rootDir>/__tests__/acceptance/"],
+      // A test takes a second or two; more where machines of the lab run beside it.
+      testTimeout: 60 * 1000,
     },
     // On the lab's real nodes: one after the other, so run it with --runInBand.
     { ...project("acceptance", ["<rootDir>/__tests__/acceptance/**/*.test.ts"]), testTimeout: 30 * 60 * 1000 },
