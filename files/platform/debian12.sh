@@ -21,7 +21,7 @@ packages_of() {
 }
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
-packages_install() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"; }
+packages_install() { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"; }
 
 # Asked first: "enable" reloads systemd even where nothing changes. Without SysV, which would cost seconds: each of
 # these services has a unit.
