@@ -77,7 +77,6 @@ describe("the component", () => {
       "Command node1-web-provisional-certificate",
       "Command node1-web-apache",
       "Command node1-web-health-page",
-      "Command node1-cluster-configure-LVS",
     ]);
     expect(steps("node2")).toEqual([
       "Command node2-realserver-address",
@@ -86,20 +85,27 @@ describe("the component", () => {
     ]);
     expect(steps("node3")).toEqual([
       "Command node3-director-configure",
+      "Command node3-cluster-configure-LVS",
       "Command node3-director-provisional-trust",
       "Command node3-director-verify",
     ]);
     const after = (name: string): readonly string[] => recording.find(`Command ${name}`).after;
+    // Not after the real servers: the group starts while they get ready.
+    expect(after("node3-cluster-configure-LVS")).toEqual([
+      "Command node1-cluster-configure-fencing",
+      "Command node1-cluster-join",
+      "Command node2-cluster-join",
+      "Command node3-cluster-join",
+      "Command node3-director-configure",
+    ]);
     expect(after("node3-director-provisional-trust")).toEqual([
       "Command node1-web-apache",
       "Command node2-web-apache",
-      "Command node3-director-configure",
+      "Command node3-cluster-configure-LVS",
     ]);
-    expect(after("node1-cluster-configure-LVS")).toEqual(
-      expect.arrayContaining(["Command node3-director-configure", "Command node1-web-health-page"]),
-    );
     expect(after("node3-director-verify")).toEqual([
-      "Command node1-cluster-configure-LVS",
+      "Command node1-web-health-page",
+      "Command node3-cluster-configure-LVS",
       "Command node3-director-provisional-trust",
     ]);
   });
@@ -128,7 +134,8 @@ describe("the component", () => {
     });
     expect(step("node3-director-verify")).toEqual({
       create:
-        "smt-ha director/verify --address 192.0.2.10 --ports '443 80' --servers '192.0.2.11 192.0.2.12' --rev REV",
+        "smt-ha director/verify --address 192.0.2.10 --ports '443 80' --servers '192.0.2.11 192.0.2.12' " +
+        "--config /etc/ha.d/ldirectord.cf --rev REV",
       stdin: undefined,
     });
   });
@@ -148,7 +155,7 @@ describe("the component", () => {
       (node) => recording.find(`Command ${node}-director-configure`).inputs.stdin,
     );
     expect(one).toBe(two);
-    expect(recording.find("Command node1-cluster-configure-LVS").after).toEqual(
+    expect(recording.find("Command node3-cluster-configure-LVS").after).toEqual(
       expect.arrayContaining(["Command node3-director-configure", "Command node4-director-configure"]),
     );
     expect(recording.below("LvsDirector load-balancer")).toContain("Command node4-director-verify");

@@ -64,7 +64,13 @@ test("web/health-page writes nothing where the shared file system is not mounted
 });
 
 describe("director/verify", () => {
-  const options = { address: "192.0.2.10", ports: "443 80", servers: "192.0.2.11 192.0.2.12" };
+  const options = {
+    address: "192.0.2.10",
+    ports: "443 80",
+    servers: "192.0.2.11 192.0.2.12",
+    config: "/etc/ldirectord.cf",
+  };
+  beforeEach(() => node.write("/etc/ldirectord.cf", "checkinterval = 20\n"));
   const real = (port: number, server: string, weight = 1): string =>
     `-a -t 192.0.2.10:${port} -r 192.0.2.${server}:${port} -g -w ${weight}\n`;
   const virtual = (port: number): string => `-A -t 192.0.2.10:${port} -s wlc\n`;

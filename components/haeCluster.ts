@@ -23,6 +23,7 @@ export interface HaeClusterArgs {
 export class HaeCluster extends pulumi.ComponentResource {
   private readonly first: ClusterNode;
   private readonly joined: pulumi.Resource[];
+  private configured: pulumi.Resource[] = [];
 
   constructor(name: string, args: HaeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:cluster:HaeCluster", name, {}, opts);
@@ -60,17 +61,21 @@ export class HaeCluster extends pulumi.ComponentResource {
    *
    * @param part names the part; its objects belong to it from then on
    * @param crm crm shell text: primitives, groups, clones, constraints and properties
+   * @param opts `on` is the node that does it and remembers it; the first one where it is not given
    */
   configure(
     part: string,
     crm: pulumi.Input<string>,
-    opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[] },
+    opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[]; on?: ClusterNode },
   ): remote.Command {
-    return this.first.host.step(
+    const command = (opts.on ?? this.first).host.step(
       "cluster/configure",
       { label: part, options: { part }, inputs: { crm } },
-      { parent: opts.parent, dependsOn: [...this.joined, ...(opts.dependsOn ?? [])] },
+      // One after the other, also on different nodes: a load compares with what it has read before.
+      { parent: opts.parent, dependsOn: [...this.joined, ...this.configured, ...(opts.dependsOn ?? [])] },
     );
+    this.configured = [command];
+    return command;
   }
 }
 

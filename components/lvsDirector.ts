@@ -80,14 +80,14 @@ export class LvsDirector extends pulumi.ComponentResource {
       );
     });
     const [first] = args.smtNodes;
-    first.host.step(
+    const page = first.host.step(
       "web/health-page",
       { options: { mount: args.mountPoint }, inputs: { page: balancing.receive } },
       { parent: this },
     );
 
     // Where the resource agent finds no configuration, it calls itself "not installed": so first the file, then the group.
-    const configured = args.directors.flatMap((node) => [
+    const configured = args.directors.map((node) =>
       node.host.step(
         "director/configure",
         {
@@ -96,15 +96,19 @@ export class LvsDirector extends pulumi.ComponentResource {
         },
         { parent: this },
       ),
-      node.host.step("director/provisional-trust", { options: { servers } }, { parent: this, dependsOn: serving }),
-    ]);
-    const group = args.cluster.configure("LVS", lvsGroup(args), { parent: this, dependsOn: configured });
-
+    );
+    // From a director, which starts the group while the real servers are still getting ready.
+    const group = args.cluster.configure("LVS", lvsGroup(args), {
+      parent: this,
+      dependsOn: configured,
+      on: args.directors[0],
+    });
     for (const node of args.directors) {
+      node.host.step("director/provisional-trust", { options: { servers } }, { parent: this, dependsOn: serving });
       node.host.step(
         "director/verify",
-        { options: { address: virtualIp, ports, servers } },
-        { parent: this, dependsOn: [group] },
+        { options: { address: virtualIp, ports, servers, config: ldirectordConfig } },
+        { parent: this, dependsOn: [group, page] },
       );
     }
     this.registerOutputs();
