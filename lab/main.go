@@ -34,11 +34,13 @@ func run(state settings.State, args []string) error {
 	case command == "up" && len(rest) == 1:
 		return host.Up(state, cache, rest[0])
 	case command == "down":
-		return host.Down(state)
+		return host.Down(state, cache)
 	case command == "status":
 		return host.Status(state)
 	case command == "serve":
 		return serve(state)
+	case command == "ready":
+		return withClient(func(context.Context, *vcenter.Client) error { return nil })
 	case command == "address" && len(rest) == 1:
 		return onMachine(rest[0], address)
 	case command == "vcenter" && len(rest) == 1 && rest[0] == "list":

@@ -2,9 +2,7 @@
 package host
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +44,18 @@ func (s service) pidFile() string { return s.state.Path("run", s.name+".pid") }
 func (s service) start() error {
 	if _, alive := process.Load(s.pidFile()); alive {
 		return s.ready()
+	}
+	// An up that was killed may have started one that is not on file.
+	processes, err := members()
+	if err != nil {
+		return err
+	}
+	for _, p := range processes {
+		if ours(p, s.state) && filepath.Base(p.Executable()) == filepath.Base(s.command) {
+			if err := p.Stop(3 * time.Second); err != nil {
+				return err
+			}
+		}
 	}
 	name, args := inside(s.command, s.args...)
 	p, err := process.Spawn(s.state.Path("run"), s.state.Log(s.name), s.env, name, args...)
@@ -128,20 +138,6 @@ func foreign(state settings.State) error {
 		if isLab(p) && !ours(p, state) {
 			return fmt.Errorf("another lab runs in %s (process %d); there is one namespace for all. Next: stop that one with its own lab/down", p.Folder(), p.PID)
 		}
-	}
-	return nil
-}
-
-// answers says whether something accepts TCP connections at address in the namespace. The namespace's sockets are not
-// this program's, so it asks one that is there.
-func answers(address string) error {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
-	name, args := inside("bash", "-c", "exec 3<>/dev/tcp/$1/$2", "bash", host, port)
-	if err := exec.Command(name, args...).Run(); err != nil {
-		return errors.New("nothing answers at " + address)
 	}
 	return nil
 }

@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"smt-ha/lab/internal/process"
 	"smt-ha/lab/internal/qemu"
@@ -15,6 +18,11 @@ import (
 
 // Up starts what of the lab does not run. The recipe is the folder the template is built from.
 func Up(state settings.State, cache, recipe string) error {
+	unlock, err := lock(cache)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := foreign(state); err != nil {
 		return err
 	}
@@ -55,6 +63,18 @@ func Up(state settings.State, cache, recipe string) error {
 		}
 	}
 	return nil
+}
+
+// lock keeps other ups and downs waiting.
+func lock(cache string) (unlock func(), err error) {
+	file, err := os.OpenFile(filepath.Join(cache, "lab.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+		return nil, err
+	}
+	return func() { file.Close() }, nil
 }
 
 func services(state settings.State, cache string) ([]service, error) {
@@ -125,7 +145,12 @@ func useTemplate(state settings.State, template string) (changed bool, err error
 
 // Down stops the lab and removes its folder. It goes by the processes in the namespace, so that it also ends what a
 // lab whose folder is gone has left.
-func Down(state settings.State) error {
+func Down(state settings.State, cache string) error {
+	unlock, err := lock(cache)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := foreign(state); err != nil {
 		return err
 	}
@@ -136,23 +161,20 @@ func Down(state settings.State) error {
 	if err != nil {
 		return err
 	}
-	// The vCenter first, or it would see its machines die and keep that on file.
-	var machines, rest []process.Process
+	// In this order: the vCenter would take the machines' end for their own, and machines miss their disk.
+	order := []string{"lab", "qemu-system-x86_64", "chronyd", "tgtd"}
+	var stop []process.Process
 	for _, p := range processes {
-		switch {
-		case !ours(p, state):
+		if ours(p, state) {
+			stop = append(stop, p)
+		} else {
 			say("process %d (%s) is still in the lab's namespace, and loses its network", p.PID, filepath.Base(p.Executable()))
-		case filepath.Base(p.Executable()) == "lab":
-			if err := p.Stop(3 * time.Second); err != nil {
-				return err
-			}
-		case filepath.Base(p.Executable()) == "tgtd":
-			rest = append(rest, p)
-		default:
-			machines = append(machines, p)
 		}
 	}
-	for _, p := range append(machines, rest...) {
+	slices.SortStableFunc(stop, func(a, b process.Process) int {
+		return slices.Index(order, filepath.Base(a.Executable())) - slices.Index(order, filepath.Base(b.Executable()))
+	})
+	for _, p := range stop {
 		if err := p.Stop(2 * time.Second); err != nil {
 			return err
 		}
@@ -165,6 +187,6 @@ func Down(state settings.State) error {
 	if err := os.RemoveAll(string(state)); err != nil {
 		return err
 	}
-	fmt.Printf("lab: stopped %d processes, removed namespace %s and %s\n", len(machines)+len(rest)+1, settings.Namespace, state)
+	fmt.Printf("lab: stopped %d processes, removed namespace %s and %s\n", len(stop), settings.Namespace, state)
 	return nil
 }

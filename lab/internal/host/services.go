@@ -12,9 +12,12 @@ import (
 
 // timeServer is chronyd, which serves the host's time and leaves the host's clock alone (-x).
 func timeServer(state settings.State, cache string) (service, error) {
-	program, err := exec.LookPath("chronyd")
-	if err != nil {
-		program = filepath.Join(cache, "chrony/usr/sbin/chronyd")
+	// See lab/host-packages.
+	program := filepath.Join(cache, "chrony/usr/sbin/chronyd")
+	if _, err := os.Stat(program); err != nil {
+		if program, err = exec.LookPath("chronyd"); err != nil {
+			return service{}, err
+		}
 	}
 	config := fmt.Sprintf(`local stratum 8
 bindaddress %s
@@ -72,10 +75,11 @@ func san(state settings.State) (service, error) {
 		if err != nil {
 			return err
 		}
-		if strings.Contains(shown, settings.Target) {
+		// The account is what a target gets last.
+		if strings.Contains(shown, settings.Target) && strings.Contains(shown, lun) && strings.Contains(shown, settings.CHAPUser+"\n") {
 			return nil
 		}
-		_, err = tgt(state, "tgt-admin", "--conf", file, "--execute")
+		_, err = tgt(state, "tgt-admin", "--conf", file, "--update", "ALL")
 		return err
 	}
 	return s, nil
@@ -101,6 +105,9 @@ func vcenterService(state settings.State) (service, error) {
 	}
 	return service{
 		name: "vcenter", state: state, command: program, args: []string{"serve"},
-		ready: func() error { return answers(settings.VCenter + ":443") },
+		ready: func() error {
+			name, args := inside(program, "ready")
+			return run(name, args...)
+		},
 	}, nil
 }

@@ -20,7 +20,7 @@ eth0	00000000	010200C0	0003	0	0	0	00000000	0	0	0
 eth0	000200C0	00000000	0001	0	0	0	00FFFFFF	0	0	0
 `
 
-// peer plays a guest agent on a socket in folder: it answers each command as told, and nothing to commands that it is
+// peer plays a guest agent on a socket in folder: it sends what is there from before, answers each command as told, and nothing to commands that it is
 // not told about.
 func peer(t *testing.T, folder string, before string, answers map[string]string) *Running {
 	t.Helper()
@@ -40,6 +40,7 @@ func peer(t *testing.T, folder string, before string, answers map[string]string)
 			}
 			go func() {
 				defer conn.Close()
+				fmt.Fprint(conn, before)
 				reader := bufio.NewReader(conn)
 				for {
 					line, err := reader.ReadBytes('\n')
@@ -54,7 +55,7 @@ func peer(t *testing.T, folder string, before string, answers map[string]string)
 						return
 					}
 					if request.Execute == "guest-sync-delimited" {
-						fmt.Fprintf(conn, "%s\xff{\"return\": %.0f}\n", before, request.Arguments["id"])
+						fmt.Fprintf(conn, "\xff{\"return\": %.0f}\n", request.Arguments["id"])
 					} else if answer, ok := answers[request.Execute]; ok {
 						fmt.Fprintln(conn, answer)
 					}
