@@ -1,0 +1,124 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ClusterNode } from "../components/clusterNode";
+import { corosyncConf, fencing, HaeCluster, sbdConfig } from "../components/haeCluster";
+import { record, Recording } from "./support/recorder";
+
+const members = (count: number): { nodeName: string; address: string }[] =>
+  Array.from({ length: count }, (_, index) => ({ nodeName: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
+
+const form = (
+  count: number,
+  more: (cluster: HaeCluster, nodes: ClusterNode[]) => void = () => {},
+): Promise<Recording> =>
+  record(() => {
+    const peers = members(count).map(({ nodeName, address }) => ({ name: nodeName, address }));
+    const nodes = peers.map(
+      ({ name, address }) =>
+        new ClusterNode(name, {
+          role: "smt",
+          access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
+          platform: "debian12",
+          network: {
+            domain: "example.com",
+            gateway: "192.0.2.1",
+            prefixLength: 24,
+            dnsServers: [],
+            ntpServers: [],
+            nic: "eth0",
+          },
+          peers,
+        }),
+    );
+    const cluster = new HaeCluster("cluster", {
+      nodes,
+      clusterName: "smtha",
+      sbdDevice: "/dev/sbd",
+      watchdogTimeout: 15,
+      msgwait: 30,
+    });
+    more(cluster, nodes);
+  });
+
+describe("the component", () => {
+  test("writes the SBD header, lets every node join after it, and configures when all have joined", async () => {
+    const recording = await form(3);
+    expect(recording.find("HaeCluster cluster").type).toBe("smt-ha:cluster:HaeCluster");
+    expect(recording.below("HaeCluster cluster").sort()).toEqual([
+      "Command node1-cluster-configure-fencing",
+      "Command node1-cluster-join",
+      "Command node1-sbd-create",
+      "Command node2-cluster-join",
+      "Command node3-cluster-join",
+      "RandomPassword cluster-authkey",
+      "RandomPassword cluster-hacluster",
+    ]);
+    expect(recording.find("Command node1-sbd-create").inputs.create).toBe(
+      "smt-ha sbd/create --device /dev/sbd --watchdog 15 --msgwait 30 --rev REV",
+    );
+    for (const node of ["node1", "node2", "node3"]) {
+      const { inputs, after } = recording.find(`Command ${node}-cluster-join`);
+      expect(inputs.create).toBe("smt-ha cluster/join --cluster smtha --members 3 --rev REV");
+      expect(after).toContain("Command node1-sbd-create");
+      // Side by side: each waits for the others itself.
+      expect(after.filter((id) => id.endsWith("-cluster-join"))).toEqual([]);
+    }
+    const { inputs, after } = recording.find("Command node1-cluster-configure-fencing");
+    expect([inputs.create, inputs.stdin]).toEqual([
+      "smt-ha cluster/configure --part fencing --rev REV",
+      `@@ crm\n${fencing({ msgwait: 30 })}`,
+    ]);
+    expect(after).toEqual(["Command node1-cluster-join", "Command node2-cluster-join", "Command node3-cluster-join"]);
+  });
+
+  test("sends what it generates as a secret, on standard input alone", async () => {
+    const recording = await form(3);
+    for (const { inputs } of recording.resources.filter(({ id }) => id.endsWith("-cluster-join"))) {
+      expect(inputs.stdin).toEqual({ secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string });
+      expect(inputs.stdin).toEqual({
+        secret: expect.stringContaining("@@ hacluster\nhacluster:cluster-hacluster-hush\n") as string,
+      });
+      expect(JSON.stringify({ ...inputs, stdin: null })).not.toContain("hush");
+    }
+  });
+
+  test("takes any number of nodes", async () => {
+    const recording = await form(5);
+    const joins = recording.below("HaeCluster cluster").filter((id) => id.endsWith("-cluster-join"));
+    expect(joins).toHaveLength(5);
+    expect(recording.find("Command node5-cluster-join").inputs.create).toContain("--members 5 ");
+  });
+
+  test("configures one part after the other, whichever node does it", async () => {
+    const recording = await form(3, (cluster, nodes) => {
+      const { host } = nodes[1];
+      const prepared = host.step("web/apache", {}, { parent: cluster });
+      cluster.configure("A", "primitive a ocf:x:y", { parent: cluster, dependsOn: [prepared], on: nodes[2] });
+      cluster.configure("B", "primitive b ocf:x:y", { parent: cluster });
+    });
+    const { inputs, after } = recording.find("Command node3-cluster-configure-A");
+    expect(inputs).toMatchObject({
+      create: "smt-ha cluster/configure --part A --rev REV",
+      stdin: "@@ crm\nprimitive a ocf:x:y\n",
+    });
+    expect(after).toEqual(
+      expect.arrayContaining(["Command node1-cluster-configure-fencing", "Command node2-web-apache"]),
+    );
+    expect(recording.find("Command node1-cluster-configure-B").after).toContain("Command node3-cluster-configure-A");
+  });
+});
+
+describe("debian12's configuration", () => {
+  test("corosync.conf of three nodes and of five", () => {
+    expect(corosyncConf({ clusterName: "smtha", nodes: members(3) })).toMatchSnapshot();
+    expect(corosyncConf({ clusterName: "smtha", nodes: members(5) })).toMatchSnapshot();
+  });
+
+  test("SBD", () => expect(sbdConfig("/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
+
+  test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
+    const text = fencing({ msgwait });
+    expect(text).toMatchSnapshot();
+    // Fencing that is given up before the node counts as dead would never succeed.
+    expect(Number(/stonith-timeout=(\d+)s/.exec(text)?.[1])).toBeGreaterThanOrEqual(1.2 * msgwait);
+  });
+});
