@@ -17,6 +17,9 @@ import (
 
 // Status prints what of the lab runs, and how it is. It has to run in the namespace.
 func Status(state settings.State) error {
+	if err := foreign(state); err != nil {
+		return err
+	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
 	defer w.Flush()
 	accelerator, _ := os.ReadFile(state.Path("accelerator"))
