@@ -96,6 +96,12 @@ func (p Process) Wait(limit time.Duration) bool {
 func (p Process) Folder() string     { return link(p.PID, "cwd") }
 func (p Process) Executable() string { return link(p.PID, "exe") }
 
+// Arguments is the process's command line, the program's name first.
+func (p Process) Arguments() []string {
+	content, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")
+}
+
 // Memory is the process's resident memory in bytes.
 func (p Process) Memory() int64 {
 	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.PID))

@@ -3,6 +3,7 @@ package process
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -73,5 +74,26 @@ func TestLoadKnowsTheProcessNotJustItsNumber(t *testing.T) {
 	}
 	if _, alive := Load(file); alive {
 		t.Error("another process with the same number passes for the saved one")
+	}
+}
+
+func TestWhatAProcessIs(t *testing.T) {
+	folder, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Spawn(folder, filepath.Join(t.TempDir(), "log"), nil, "sleep", "30")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop(time.Second)
+	if got := p.Folder(); got != folder {
+		t.Errorf("folder %s, want %s", got, folder)
+	}
+	if got := p.Arguments(); !slices.Equal(got, []string{"sleep", "30"}) {
+		t.Errorf("arguments %q", got)
+	}
+	if got := p.Memory(); got <= 0 {
+		t.Errorf("memory %d", got)
 	}
 }
