@@ -113,7 +113,7 @@ describe("debian12's configuration", () => {
     expect(corosyncConf({ clusterName: "smtha", nodes: members(5) })).toMatchSnapshot();
   });
 
-  test("SBD", () => expect(sbdConfig("/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
+  test("SBD", () => expect(sbdConfig("/dev/disk/by-path/lun-1-part1", 30)).toMatchSnapshot());
 
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
     const text = fencing({ msgwait });

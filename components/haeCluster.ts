@@ -3,6 +3,9 @@ import * as random from "@pulumi/random";
 import type { remote } from "@pulumi/command";
 import { ClusterNode } from "./clusterNode";
 
+/** Seconds without a sign of life until corosync takes a member for lost. */
+const tokenTimeout = 5;
+
 export interface HaeClusterArgs {
   /** Every node of the cluster; the first one creates what only one node may create. */
   readonly nodes: readonly ClusterNode[];
@@ -44,7 +47,7 @@ export class HaeCluster extends pulumi.ComponentResource {
           options: { cluster: args.clusterName, members: args.nodes.length },
           inputs: {
             "corosync.conf": corosyncConf(args),
-            sbd: sbdConfig(args.sbdDevice),
+            sbd: sbdConfig(args.sbdDevice, args.msgwait),
             authkey: authkey.result,
             hacluster: pulumi.interpolate`hacluster:${password.result}`,
           },
@@ -94,7 +97,7 @@ totem {
 	transport: knet
 	crypto_cipher: aes256
 	crypto_hash: sha256
-	token: 5000
+	token: ${tokenTimeout * 1000}
 }
 
 logging {
@@ -112,13 +115,18 @@ ${members.join("")}}
 `;
 }
 
-/** SBD's configuration: it watches the disk and the cluster, and lets a node start at once after it was fenced. */
-export function sbdConfig(device: string): string {
+/**
+ * SBD's configuration: it watches the disk and the cluster. A node that has just booted waits until the others are done
+ * with fencing it: one that joins before that is told that it has been fenced, and its cluster services give up for good.
+ * They need the token's timeout and the consensus' (1.2 times as long) to miss it, then msgwait; a fifth is margin.
+ */
+export function sbdConfig(device: string, msgwait: number): string {
+  const missed = tokenTimeout + 1.2 * tokenTimeout;
   return `# Written by smt-ha, changes are lost.
 SBD_DEVICE="${device}"
 SBD_PACEMAKER=yes
 SBD_STARTMODE=always
-SBD_DELAY_START=no
+SBD_DELAY_START=${Math.ceil(1.2 * (missed + msgwait))}
 SBD_WATCHDOG_DEV=/dev/watchdog
 SBD_WATCHDOG_TIMEOUT=5
 SBD_TIMEOUT_ACTION=flush,reboot

@@ -59,10 +59,15 @@ cluster_stop_sample() {
 
 # cluster_enable: the cluster starts at every boot, and needs the shared disk before and until after it runs.
 cluster_enable() {
-  local unit
+  local unit delay
+  delay=$(sed -n 's/^SBD_DELAY_START=//p' "$SBD_CONFIG")
   for unit in resource-agents-deps.target sbd.service; do
     mkdir -p "/etc/systemd/system/$unit.d"
-    printf '[Unit]\nRequires=open-iscsi.service\nAfter=open-iscsi.service\n' | install_file 644 "/etc/systemd/system/$unit.d/smt-ha.conf"
+    {
+      printf '[Unit]\nRequires=open-iscsi.service\nAfter=open-iscsi.service\n'
+      # systemd must not take the delay for a failed start.
+      [ $unit != sbd.service ] || printf '[Service]\nTimeoutStartSec=%s\n' $((delay + 120))
+    } | install_file 644 "/etc/systemd/system/$unit.d/smt-ha.conf"
   done
   if wrote /etc/systemd/system/sbd.service.d/smt-ha.conf; then
     systemctl daemon-reload
