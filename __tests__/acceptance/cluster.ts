@@ -36,7 +36,7 @@ function expectSteadyState(): void {
 export function cluster(): void {
   describe("the cluster", () => {
     test("is complete, with quorum, nothing failed, everything where it may be", () =>
-      eventually(120, expectSteadyState));
+      eventually(300, expectSteadyState));
 
     test("shares its files: what one node writes, the other reads", () => {
       onNode("node1", "mkdir -p /smt/tree && cp -r /etc/systemd /smt/tree && sync");
