@@ -75,7 +75,7 @@ export function cluster(): void {
       const start = Date.now();
       expect(run("lab/ssh", "node1", "stonith_admin --reboot node2 --timeout 120").code).toBe(0);
       report("fencing", `${Math.round((Date.now() - start) / 1000)} s`);
-      await eventually(60, () => expect(table()).toEqual(["443 192.0.2.11", "80 192.0.2.11"]));
+      await eventually(120, () => expect(table()).toEqual(["443 192.0.2.11", "80 192.0.2.11"]));
       const answers = new Set<string>();
       await eventually(300, () => {
         answers.add(run("lab/client", "curl", "-sf", "--max-time", "5", "http://192.0.2.10/test.html").output.trim());
