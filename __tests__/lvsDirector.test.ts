@@ -53,7 +53,6 @@ const balance = (directors: number, balancing = guide): Promise<Recording> =>
       sbdDevice: "/dev/sbd",
       watchdogTimeout: 15,
       msgwait: 30,
-      prefixLength: 24,
     });
     new LvsDirector("load-balancer", {
       cluster,
