@@ -45,6 +45,7 @@ const cluster = new HaeCluster("cluster", {
   sbdDevice: disk.sbdDevice,
   watchdogTimeout: config.cluster.watchdogTimeout,
   msgwait: config.cluster.msgwait,
+  prefixLength: config.network.prefixLength,
 });
 
 // The file system that the SMT nodes share.

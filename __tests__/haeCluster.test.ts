@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode } from "../components/clusterNode";
-import { corosyncConf, fencing, HaeCluster, sbdConfig } from "../components/haeCluster";
+import { corosyncConf, earliestStart, fencing, HaeCluster, sbdConfig } from "../components/haeCluster";
 import { record, Recording } from "./support/recorder";
 
 const members = (count: number): { nodeName: string; address: string }[] =>
@@ -35,6 +35,7 @@ const form = (
       sbdDevice: "/dev/sbd",
       watchdogTimeout: 15,
       msgwait: 30,
+      prefixLength: 24,
     });
     more(cluster, nodes);
   });
@@ -46,9 +47,12 @@ describe("the component", () => {
     expect(recording.below("HaeCluster cluster").sort()).toEqual([
       "Command node1-cluster-configure-fencing",
       "Command node1-cluster-join",
+      "Command node1-cluster-password",
       "Command node1-sbd-create",
       "Command node2-cluster-join",
+      "Command node2-cluster-password",
       "Command node3-cluster-join",
+      "Command node3-cluster-password",
       "RandomPassword cluster-authkey",
       "RandomPassword cluster-hacluster",
     ]);
@@ -57,7 +61,7 @@ describe("the component", () => {
     );
     for (const node of ["node1", "node2", "node3"]) {
       const { inputs, after } = recording.find(`Command ${node}-cluster-join`);
-      expect(inputs.create).toBe("smt-ha cluster/join --cluster smtha --members 3 --rev REV");
+      expect(inputs.create).toBe("smt-ha cluster/join --cluster smtha --members 3 --earliest-start 50 --rev REV");
       expect(after).toContain("Command node1-sbd-create");
       // Side by side: each waits for the others itself.
       expect(after.filter((id) => id.endsWith("-cluster-join"))).toEqual([]);
@@ -67,17 +71,25 @@ describe("the component", () => {
       "smt-ha cluster/configure --part fencing --rev REV",
       `@@ crm\n${fencing({ msgwait: 30 })}`,
     ]);
-    expect(after).toEqual(["Command node1-cluster-join", "Command node2-cluster-join", "Command node3-cluster-join"]);
+    expect(after).toEqual([
+      "Command node1-cluster-join",
+      "Command node1-cluster-password",
+      "Command node2-cluster-join",
+      "Command node3-cluster-join",
+    ]);
   });
 
   test("sends what it generates as a secret, on standard input alone", async () => {
     const recording = await form(3);
-    for (const { inputs } of recording.resources.filter(({ id }) => id.endsWith("-cluster-join"))) {
-      expect(inputs.stdin).toEqual({ secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string });
-      expect(inputs.stdin).toEqual({
-        secret: expect.stringContaining("@@ hacluster\nhacluster:cluster-hacluster-hush\n") as string,
-      });
-      expect(JSON.stringify({ ...inputs, stdin: null })).not.toContain("hush");
+    for (const node of ["node1", "node2", "node3"]) {
+      const join = recording.find(`Command ${node}-cluster-join`).inputs;
+      const password = recording.find(`Command ${node}-cluster-password`).inputs;
+      expect(join.stdin).toEqual({ secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string });
+      expect(password.stdin).toEqual({ secret: "@@ password\ncluster-hacluster-hush\n" });
+      expect(JSON.stringify([join.stdin, { ...join, stdin: null }, { ...password, stdin: null }])).not.toContain(
+        "hacluster-hush",
+      );
+      expect(JSON.stringify({ ...join, stdin: null })).not.toContain("hush");
     }
   });
 
@@ -109,11 +121,31 @@ describe("the component", () => {
 
 describe("debian12's configuration", () => {
   test("corosync.conf of three nodes and of five", () => {
-    expect(corosyncConf({ clusterName: "smtha", nodes: members(3) })).toMatchSnapshot();
-    expect(corosyncConf({ clusterName: "smtha", nodes: members(5) })).toMatchSnapshot();
+    expect(corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: members(3) })).toMatchSnapshot();
+    expect(corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: members(5) })).toMatchSnapshot();
   });
 
-  test("SBD", () => expect(sbdConfig("/dev/disk/by-path/lun-1-part1", 30)).toMatchSnapshot());
+  test("a node keeps its number whatever nodes come before it", () => {
+    const number = (text: string, node: string): string | undefined =>
+      new RegExp(`name: ${node}\\n\\t\\tnodeid: (\\d+)`).exec(text)?.[1];
+    const [node1, node2, node3] = members(3);
+    const without = corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: [node1, node3] });
+    const added = corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: [node2, node1, node3] });
+    expect([number(without, "node3"), number(added, "node3")]).toEqual(["13", "13"]);
+    // Where the subnet is wider, so is the number.
+    const wide = corosyncConf({ clusterName: "smtha", prefixLength: 16, nodes: [node3] });
+    expect(number(wide, "node3")).toBe("525");
+  });
+
+  test("SBD", () => expect(sbdConfig("/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
+
+  test.each([
+    [10, 26],
+    [30, 50],
+    [120, 158],
+  ])("with msgwait %i, a node that has booted waits until its %ith second", (msgwait, second) =>
+    expect(earliestStart(msgwait)).toBe(second),
+  );
 
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
     const text = fencing({ msgwait });

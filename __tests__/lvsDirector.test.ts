@@ -53,6 +53,7 @@ const balance = (directors: number, balancing = guide): Promise<Recording> =>
       sbdDevice: "/dev/sbd",
       watchdogTimeout: 15,
       msgwait: 30,
+      prefixLength: 24,
     });
     new LvsDirector("load-balancer", {
       cluster,

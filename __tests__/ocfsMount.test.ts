@@ -34,6 +34,7 @@ const mount = (args: Partial<OcfsMountArgs> = {}): Promise<Recording> =>
       sbdDevice: "/dev/sbd",
       watchdogTimeout: 15,
       msgwait: 30,
+      prefixLength: 24,
     });
     new OcfsMount("smt-mount", {
       cluster,

@@ -17,6 +17,8 @@ export interface HaeClusterArgs {
   readonly watchdogTimeout: number;
   /** Seconds after which a fenced node is taken for dead. */
   readonly msgwait: number;
+  /** Length of the nodes' network prefix, in bits; what an address has beside it numbers its node. */
+  readonly prefixLength: number;
 }
 
 /**
@@ -44,17 +46,19 @@ export class HaeCluster extends pulumi.ComponentResource {
       node.host.step(
         "cluster/join",
         {
-          options: { cluster: args.clusterName, members: args.nodes.length },
-          inputs: {
-            "corosync.conf": corosyncConf(args),
-            sbd: sbdConfig(args.sbdDevice, args.msgwait),
-            authkey: authkey.result,
-            hacluster: pulumi.interpolate`hacluster:${password.result}`,
+          options: {
+            cluster: args.clusterName,
+            members: args.nodes.length,
+            "earliest-start": earliestStart(args.msgwait),
           },
+          inputs: { "corosync.conf": corosyncConf(args), sbd: sbdConfig(args.sbdDevice), authkey: authkey.result },
         },
         { parent: this, dependsOn: [header] },
       ),
     );
+    for (const node of args.nodes) {
+      node.host.step("cluster/password", { inputs: { password: password.result } }, { parent: this });
+    }
     this.configure("fencing", fencing(args), { parent: this });
     this.registerOutputs();
   }
@@ -82,13 +86,18 @@ export class HaeCluster extends pulumi.ComponentResource {
   }
 }
 
-/** corosync 3's configuration: encrypted and authenticated, each node by name and address. */
+/**
+ * corosync 3's configuration: encrypted and authenticated, each node by name and address. A node's number comes from its
+ * address, so that it stays the same whatever nodes come and go.
+ */
 export function corosyncConf(
-  args: Pick<HaeClusterArgs, "clusterName"> & { readonly nodes: readonly Pick<ClusterNode, "nodeName" | "address">[] },
+  args: Pick<HaeClusterArgs, "clusterName" | "prefixLength"> & {
+    readonly nodes: readonly Pick<ClusterNode, "nodeName" | "address">[];
+  },
 ): string {
   const members = args.nodes.map(
-    (node, index) =>
-      `\tnode {\n\t\tring0_addr: ${node.address}\n\t\tname: ${node.nodeName}\n\t\tnodeid: ${index + 1}\n\t}\n`,
+    ({ nodeName, address }) =>
+      `\tnode {\n\t\tring0_addr: ${address}\n\t\tname: ${nodeName}\n\t\tnodeid: ${hostPart(address, args.prefixLength)}\n\t}\n`,
   );
   return `# Written by smt-ha, changes are lost.
 totem {
@@ -107,7 +116,6 @@ logging {
 
 quorum {
 	provider: corosync_votequorum
-	expected_votes: ${args.nodes.length}
 }
 
 nodelist {
@@ -115,18 +123,28 @@ ${members.join("")}}
 `;
 }
 
+/** What an IPv4 address has beside the network's prefix, such as 11 for 192.0.2.11 with 24 bits. */
+function hostPart(address: string, prefixLength: number): number {
+  return address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0) % 2 ** (32 - prefixLength);
+}
+
 /**
- * SBD's configuration: it watches the disk and the cluster. A node that has just booted waits until the others are done
- * with fencing it: one that joins before that is told that it has been fenced, and its cluster services give up for good.
- * They need the token's timeout and the consensus' (1.2 times as long) to miss it, then msgwait; a fifth is margin.
+ * Seconds after its boot before which a node does not start the cluster: until then, the others may not be done with
+ * fencing it. One that joins before that is told that it has been fenced, and its cluster services give up for good. The
+ * others need the token's timeout and the consensus' (1.2 times as long) to miss it, then msgwait; a fifth is margin.
  */
-export function sbdConfig(device: string, msgwait: number): string {
+export function earliestStart(msgwait: number): number {
   const missed = tokenTimeout + 1.2 * tokenTimeout;
+  return Math.ceil(1.2 * (missed + msgwait));
+}
+
+/** SBD's configuration: it watches the disk and the cluster. What is left of a fencing in a node's slot bars no start. */
+export function sbdConfig(device: string): string {
   return `# Written by smt-ha, changes are lost.
 SBD_DEVICE="${device}"
 SBD_PACEMAKER=yes
 SBD_STARTMODE=always
-SBD_DELAY_START=${Math.ceil(1.2 * (missed + msgwait))}
+SBD_DELAY_START=no
 SBD_WATCHDOG_DEV=/dev/watchdog
 SBD_WATCHDOG_TIMEOUT=5
 SBD_TIMEOUT_ACTION=flush,reboot

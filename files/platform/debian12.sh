@@ -13,7 +13,7 @@ platform_matches() { grep -q '^ID=debian' /etc/os-release && grep -q '^VERSION_I
 
 # packages_of ROLE: what a node of this role (smt or director) needs.
 packages_of() {
-  echo chrony open-iscsi parted corosync pacemaker crmsh sbd resource-agents
+  echo chrony nftables open-iscsi parted corosync pacemaker crmsh sbd resource-agents
   case $1 in
   smt) echo dlm-controld ocfs2-tools apache2 ;;
   director) echo ldirectord ipvsadm ;;
@@ -57,22 +57,81 @@ cluster_stop_sample() {
   rm -f /var/lib/pacemaker/cib/*
 }
 
-# cluster_enable: the cluster starts at every boot, and needs the shared disk before and until after it runs.
+# cluster_enable SECONDS: the cluster starts at every boot, but not before the node is up for so many seconds, and needs
+# the shared disk before and until after it runs.
 cluster_enable() {
-  local unit delay
-  delay=$(sed -n 's/^SBD_DELAY_START=//p' "$SBD_CONFIG")
+  local unit
   for unit in resource-agents-deps.target sbd.service; do
-    mkdir -p "/etc/systemd/system/$unit.d"
-    {
-      printf '[Unit]\nRequires=open-iscsi.service\nAfter=open-iscsi.service\n'
-      # systemd must not take the delay for a failed start.
-      [ $unit != sbd.service ] || printf '[Service]\nTimeoutStartSec=%s\n' $((delay + 120))
-    } | install_file 644 "/etc/systemd/system/$unit.d/smt-ha.conf"
+    printf '[Unit]\nRequires=open-iscsi.service\nAfter=open-iscsi.service\n' | unit_extend $unit
   done
-  if wrote /etc/systemd/system/sbd.service.d/smt-ha.conf; then
+  # 90 seconds more are systemd's own limit.
+  printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) \
+    "/usr/bin/awk '{ rest = $1 - \$\$1; if (rest > 0) system(\"sleep \" rest) }' /proc/uptime" | unit_extend corosync.service
+  units_reload
+  for unit in sbd corosync pacemaker; do service_enable $unit; done
+}
+
+# unit_extend UNIT < TEXT: settings for a unit of systemd, beside its own ones.
+unit_extend() {
+  mkdir -p "/etc/systemd/system/$1.d"
+  install_file 644 "/etc/systemd/system/$1.d/smt-ha.conf"
+}
+
+# units_reload: makes systemd read what this step has written.
+units_reload() {
+  if grep -q '^/etc/systemd/system/' "$STEP_DIR/wrote" 2>/dev/null; then
     systemctl daemon-reload
   fi
-  for unit in sbd corosync pacemaker; do service_enable $unit; done
+}
+
+FIREWALL_RULES=/etc/smt-ha/firewall.nft
+FIREWALL_SERVICE=smt-ha-firewall.service
+
+firewall_check() { nft --check -f -; }
+firewall_active() { nft list table inet smt-ha >/dev/null 2>&1; }
+
+# firewall_apply < RULES: takes effect where the rules are new or gone. nftables' own service flushes all rules when it
+# starts or reloads, so that it loads ours after its own.
+firewall_apply() {
+  mkdir -p "$(dirname $FIREWALL_RULES)"
+  install_file 644 $FIREWALL_RULES
+  install_file 644 /etc/systemd/system/$FIREWALL_SERVICE <<END
+[Unit]
+Description=Firewall of smt-ha
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+Conflicts=shutdown.target
+After=local-fs.target nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f $FIREWALL_RULES
+ExecReload=/usr/sbin/nft -f $FIREWALL_RULES
+ExecStop=-/usr/sbin/nft delete table inet smt-ha
+
+[Install]
+WantedBy=sysinit.target
+END
+  printf '[Service]\nExecStartPost=/usr/sbin/nft -f %s\nExecReload=/usr/sbin/nft -f %s\n' $FIREWALL_RULES $FIREWALL_RULES |
+    unit_extend nftables.service
+  units_reload
+  service_enable $FIREWALL_SERVICE
+  if ! service_active $FIREWALL_SERVICE; then
+    service_start $FIREWALL_SERVICE
+  elif wrote $FIREWALL_RULES || ! firewall_active; then
+    service_reload $FIREWALL_SERVICE
+  fi
+  firewall_active
+}
+
+firewall_remove() {
+  if [ -e /etc/systemd/system/$FIREWALL_SERVICE ]; then
+    systemctl disable --now $FIREWALL_SERVICE
+    rm -f /etc/systemd/system/$FIREWALL_SERVICE /etc/systemd/system/nftables.service.d/smt-ha.conf $FIREWALL_RULES
+    systemctl daemon-reload
+  fi
 }
 
 SERVER_CERTIFICATE=/etc/ssl/certs/smt-ha.pem
