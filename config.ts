@@ -65,6 +65,7 @@ export interface StackConfig {
   readonly nodes: readonly NodeConfig[];
   readonly network: NodeNetwork;
   readonly virtualIp: string;
+  readonly firewall: boolean;
   readonly machines?: MachineConfig;
   readonly disk: DiskConfig;
   readonly cluster: ClusterConfig;
@@ -144,6 +145,7 @@ export const rules = {
   gateway: address("192.0.2.1"),
   domain: text("a domain name in lower case", "example.com", domainPattern),
   nic: text("the name of a network interface", "eth0", /^[\w.-]{1,15}$/),
+  firewall: flag(true),
   sshUser: text("a login name", "root", /^[a-z_][\w.-]*$/),
   sshPort: port,
   sshPrivateKeyFile: text("the path of a private key", "~/.ssh/id_rsa"),
@@ -530,6 +532,7 @@ function assemble(
       nic: values.nic,
     },
     virtualIp: values.virtualIp,
+    firewall: values.firewall,
     ...(values.machines === "vsphere" && {
       machines: {
         datacenter: values.datacenter,

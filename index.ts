@@ -5,6 +5,7 @@ import { HaeCluster } from "./components/haeCluster";
 import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
 import { LvsDirector } from "./components/lvsDirector";
 import { OcfsMount } from "./components/ocfsMount";
+import { NodeFirewall } from "./components/nodeFirewall";
 import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig, readFile } from "./config";
 
@@ -25,6 +26,14 @@ const clusterNodes = config.nodes.map(
 );
 const smtNodes = clusterNodes.filter((node) => node.role === "smt");
 const directors = clusterNodes.filter((node) => node.role === "director");
+
+// What the network may ask of them.
+new NodeFirewall("firewall", {
+  nodes: clusterNodes,
+  virtualIp: config.virtualIp,
+  forwarding: config.balancing.forwarding,
+  enabled: config.firewall,
+});
 
 // The disk that they share, with a partition for SBD and one for data.
 const disk = new IscsiSharedDisk("shared-disk", {

@@ -86,6 +86,7 @@ test("the lab's configuration, exactly", () => {
       nic: "eth0",
     },
     virtualIp: "192.0.2.10",
+    firewall: true,
     machines: {
       datacenter: "lab",
       datastore: "local",

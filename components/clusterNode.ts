@@ -49,6 +49,8 @@ export interface ClusterNodeArgs {
 export class ClusterNode extends pulumi.ComponentResource {
   readonly role: Role;
   readonly address: string;
+  /** TCP port of sshd. */
+  readonly sshPort: number;
   readonly host: RemoteHost;
 
   constructor(
@@ -60,6 +62,7 @@ export class ClusterNode extends pulumi.ComponentResource {
     super("smt-ha:machine:ClusterNode", nodeName, {}, opts);
     this.role = args.role;
     this.address = args.access.address;
+    this.sshPort = args.access.port;
 
     const vm = args.machine && this.clone(args, args.machine);
     this.host = new RemoteHost(
