@@ -46,6 +46,21 @@ describe("a step that works", () => {
   });
 });
 
+describe("a result", () => {
+  test("reaches the program as the step's standard output, as it is", () => {
+    const script = `printf '{"file":"binlog.1"}\\n-----END' | result; say told`;
+    expect(run(script)).toEqual({
+      code: 0,
+      stdout: '{"file":"binlog.1"}\n-----END',
+      stderr: "node1: test/step: told\n",
+    });
+  });
+
+  test("is not told by a step that fails afterwards", () => {
+    expect(run("echo early | result; fail cause next")).toMatchObject({ code: 1, stdout: "" });
+  });
+});
+
 describe("options", () => {
   test("reach the step as they are", () => {
     const script = 'say "$(option device)|$(option servers)|$(option user nobody)|$(option empty x)"';

@@ -23,6 +23,9 @@ input() {
 
 has_input() { [ -f "$STEP_DIR/inputs/$1" ]; }
 
+# result < TEXT: what the step tells the program, as its standard output, if it succeeds. Kept in plain text: never a secret.
+result() { cat >"$STEP_DIR/result"; }
+
 # say TEXT: a line of progress, for the person who watches.
 say() { tell "$(uname -n): $STEP: $1"; }
 

@@ -37,7 +37,7 @@ time_config() {
 }
 
 # time_synchronised: the clock follows one of the servers.
-time_synchronised() { chronyc -n tracking | grep -q '^Leap status *: Normal'; }
+time_synchronised() { chronyc -n tracking | grep '^Leap status *: Normal' >/dev/null; }
 
 COROSYNC_CONF=/etc/corosync/corosync.conf
 SBD_CONFIG=/etc/default/sbd
