@@ -7,6 +7,7 @@ import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import type { NodeNetwork, Role } from "./components/clusterNode";
 import type { Forwarding, LoadBalancing } from "./components/lvsDirector";
+import type { Repository } from "./components/smtRepositories";
 import type { VspherePlacementArgs } from "./components/vspherePlacement";
 
 /** Platforms that have a file under `files/platform`. */
@@ -59,16 +60,31 @@ export interface ClusterConfig {
   readonly msgwait: number;
 }
 
+/** The Subscription Management Tool. */
+export interface SmtConfig {
+  /** User ID of the user smt, the same on every SMT node. */
+  readonly uid: number;
+  /** What upstream asks for; always given where there are repositories. */
+  readonly credentials?: { readonly user: string; readonly password: string };
+  readonly mirrorSources: boolean;
+  /** Time of the nightly mirroring, HH:MM. */
+  readonly mirrorTime: string;
+  readonly repositories: readonly Repository[];
+}
+
 /** A stack's configuration, checked. */
 export interface StackConfig {
   readonly platform: (typeof platforms)[number];
   readonly nodes: readonly NodeConfig[];
   readonly network: NodeNetwork;
   readonly virtualIp: string;
+  /** DNS name of the service. */
+  readonly serviceName: string;
   readonly firewall: boolean;
   readonly machines?: MachineConfig;
   readonly disk: DiskConfig;
   readonly cluster: ClusterConfig;
+  readonly smt: SmtConfig;
   readonly balancing: LoadBalancing;
 }
 
@@ -140,6 +156,10 @@ export const rules = {
   platform: oneOf(...platforms),
   machines: oneOf("vsphere", "existing"),
   virtualIp: address("192.0.2.10"),
+  serviceName: {
+    ...text("a DNS name in lower case", "smt.example.com"),
+    type: z.string().refine((value) => value === "" || domainPattern.test(value)),
+  },
   // Room for three nodes, the service and the gateway.
   prefixLength: integer(8, 29, 24, "bits"),
   gateway: address("192.0.2.1"),
@@ -173,6 +193,11 @@ export const rules = {
   clusterName: text("1 to 16 letters, digits, - or _ (OCFS2 takes no more)", "smtha", /^[A-Za-z0-9_-]{1,16}$/),
   watchdogTimeout: integer(5, 600, 15, "seconds"),
   msgwait: integer(10, 1200, 30, "seconds"),
+  smtUid: integer(1, 65533, 480),
+  nuUser: text("the user name of the mirror credentials, on one line", "UC1234567", oneLine),
+  nuPassword: { ...text("the password that belongs to nuUser, on one line", "", oneLine), secret: true },
+  mirrorSources: flag(false),
+  mirrorTime: text("a time of day, HH:MM", "01:00", /^([01]\d|2[0-3]):[0-5]\d$/),
   checkInterval: integer(1, 3600, 20, "seconds"),
   checkTimeout: integer(1, 300, 5, "seconds"),
   failureCount: integer(1, 100, 2),
@@ -209,6 +234,20 @@ const nodeRules = {
   sshHostKey: text("a public host key", "'ssh-ed25519 AAAA…'", /^(ssh|ecdsa)-\S+ \S+/),
   initiatorName: iqn("the node's initiator name", "iqn.2016-04.com.open-iscsi:smtha.node1"),
 } satisfies Record<string, Rule<unknown>>;
+
+const repositoryRules = {
+  name: text("letters, digits, . _ and -", "SLES11-SP4-Pool", /^[\w.-]+$/),
+  target: text("a target such as sle-11-x86_64", "sle-11-x86_64", /^[\w.-]+$/),
+  productId: integer(1, 2 ** 31 - 1, 1),
+  description: text("a text on one line, without |", "'In-house packages'", /^[^\s|]([^|\n]*[^\s|])?$/),
+  url: text(
+    "an http, https, ftp or file URL without credentials",
+    "https://rpm.example.com/tools",
+    /^(https?|ftp|file):\/\/(?![^/]*@)[^\s|]+$/,
+  ),
+} satisfies Record<string, Rule<unknown>>;
+/** What only a custom repository has; that has all of it. */
+const customKeys = ["productId", "description", "url"] as const;
 
 /** Keys that only machines on vSphere need. */
 const vsphereKeys = ["datacenter", "datastore", "resourcePool", "network", "template"] as const;
@@ -263,6 +302,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
       ...Object.keys(rules),
       ...Object.keys(listRules),
       "nodes",
+      "repositories",
     ]);
   }
 
@@ -309,26 +349,34 @@ export function loadConfig(source: ConfigSource): StackConfig {
   };
   const commonKey = readKey(fullKey("sshPrivateKeyFile"), values.sshPrivateKeyFile);
 
+  /** The fields of an object in a list, checked one by one; `needed` names those that it must have, in words too. */
+  const fields = <R extends Record<string, Rule<unknown>>>(
+    key: string,
+    item: unknown,
+    fieldRules: R,
+    needed: { readonly names: readonly (keyof R & string)[]; readonly words: string },
+  ): Checked<R> => {
+    if (typeof item !== "object" || item === null) {
+      report(key, shown(JSON.stringify(item)), `must have ${needed.words}`, remove(key));
+      return {};
+    }
+    const checked: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(item)) {
+      refuseUnknown(`${key}.${name}`, name, Object.keys(fieldRules));
+      if (name in fieldRules) {
+        checked[name] = check(`${key}.${name}`, String(value), fieldRules[name]);
+      }
+    }
+    for (const name of needed.names.filter((field) => !(field in item))) {
+      check(`${key}.${name}`, undefined, fieldRules[name]);
+    }
+    return checked as Checked<R>;
+  };
+
   const nodes = items("nodes").map((item, index): NodeConfig => {
     const key = `${fullKey("nodes")}[${index}]`;
-    const isObject = typeof item === "object" && item !== null;
-    const entries = isObject ? (item as Record<string, unknown>) : {};
-    if (!isObject) {
-      report(key, shown(JSON.stringify(item)), "must have name, address and role", remove(key));
-    }
-    const node: Checked<typeof nodeRules> = {};
-    for (const [name, value] of Object.entries(entries)) {
-      refuseUnknown(`${key}.${name}`, name, Object.keys(nodeRules));
-      const rule = (nodeRules as Record<string, Rule<unknown>>)[name];
-      if (rule) {
-        Object.assign(node, { [name]: check(`${key}.${name}`, String(value), rule) });
-      }
-    }
-    for (const name of ["name", "address", "role"] as const) {
-      if (isObject && !(name in entries)) {
-        check(`${key}.${name}`, undefined, nodeRules[name] as Rule<unknown>);
-      }
-    }
+    const needed = { names: ["name", "address", "role"], words: "name, address and role" } as const;
+    const node = fields(key, item, nodeRules, needed);
     return {
       name: node.name ?? "",
       address: node.address ?? "",
@@ -347,6 +395,31 @@ export function loadConfig(source: ConfigSource): StackConfig {
     };
   });
 
+  const repositories = items("repositories").map((item, index): Repository => {
+    const key = `${fullKey("repositories")}[${index}]`;
+    const isCustom = typeof item === "object" && item !== null && customKeys.some((name) => name in item);
+    const needed = isCustom
+      ? ({ names: ["name", ...customKeys], words: "name, productId, description and url" } as const)
+      : ({ names: ["name"], words: "a name" } as const);
+    const { name = "", target, productId = 0, description = "", url = "" } = fields(key, item, repositoryRules, needed);
+    if (!isCustom) {
+      return { name, ...(target && { target }) };
+    }
+    if (target) {
+      report(
+        `${key}.target`,
+        shown(target),
+        "must not be set where url is: the product says it",
+        remove(`${key}.target`),
+      );
+    }
+    if (name.includes(".")) {
+      const rule = "must be letters, digits, _ and - for a custom repository";
+      report(`${key}.name`, shown(name), rule, set(`${key}.name`, name.replace(/\./g, "-")));
+    }
+    return { name, custom: { productId, description, url } };
+  });
+
   // What the commands that mend must not propose.
   const taken = new Set([
     values.gateway ?? rules.gateway.example,
@@ -356,7 +429,9 @@ export function loadConfig(source: ConfigSource): StackConfig {
   ]);
   checkNodes();
   checkAddresses();
+  checkServiceName();
   checkPairs();
+  checkRepositories();
   if (values.machines === "vsphere") {
     checkVsphere();
   }
@@ -364,7 +439,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
   if (problems.length > 0) {
     throw new ConfigError(problems);
   }
-  return assemble(values as Required<Checked<typeof rules>>, lists, nodes);
+  return assemble(values as Required<Checked<typeof rules>>, lists, nodes, repositories);
 
   function checkNodes(): void {
     const key = fullKey("nodes");
@@ -462,8 +537,41 @@ export function loadConfig(source: ConfigSource): StackConfig {
     }
   }
 
+  function checkServiceName(): void {
+    const { serviceName, domain } = values;
+    const same = nodes.find((node) => serviceName && [node.name, `${node.name}.${domain}`].includes(serviceName));
+    if (same) {
+      const key = fullKey("serviceName");
+      report(key, shown(serviceName), `must differ from the name of ${same.name}`, set(key, `smt.${domain}`));
+    }
+  }
+
+  function checkRepositories(): void {
+    repositories.forEach((repository, index) => {
+      const first = repositories.findIndex(
+        (other) => other.name === repository.name && other.target === repository.target,
+      );
+      if (repository.name && first !== index) {
+        const key = `${fullKey("repositories")}[${index}]`;
+        report(key, shown(repository.name), `must differ from ${fullKey("repositories")}[${first}]`, remove(key));
+      }
+    });
+  }
+
   function checkPairs(): void {
-    const { watchdogTimeout, msgwait, chapUser, chapSecret } = values;
+    const { watchdogTimeout, msgwait, chapUser, chapSecret, nuUser, nuPassword } = values;
+    const mirrors = repositories.length > 0;
+    // SMT's mirror command gives up where either of them is empty, whatever it has to mirror.
+    const without =
+      "where repositories is: without mirror credentials SMT mirrors nothing, custom repositories neither";
+    if (nuUser === "" && (mirrors || nuPassword)) {
+      const rule = mirrors ? `must be set ${without}` : "must be set where nuPassword is";
+      report(fullKey("nuUser"), "is not set", rule, setExample(fullKey("nuUser"), rules.nuUser));
+    }
+    if (nuPassword === "" && (mirrors || nuUser)) {
+      const rule = mirrors ? `must be set ${without}` : "must be set where nuUser is";
+      report(fullKey("nuPassword"), "is not set", rule, setExample(fullKey("nuPassword"), rules.nuPassword));
+    }
     if (watchdogTimeout !== undefined && msgwait !== undefined && msgwait < 2 * watchdogTimeout) {
       report(
         fullKey("msgwait"),
@@ -519,6 +627,7 @@ function assemble(
   values: Required<Checked<typeof rules>>,
   lists: Record<keyof typeof listRules, string[]>,
   nodes: readonly NodeConfig[],
+  repositories: readonly Repository[],
 ): StackConfig {
   return {
     platform: values.platform,
@@ -532,6 +641,7 @@ function assemble(
       nic: values.nic,
     },
     virtualIp: values.virtualIp,
+    serviceName: values.serviceName || `smt.${values.domain}`,
     firewall: values.firewall,
     ...(values.machines === "vsphere" && {
       machines: {
@@ -556,6 +666,13 @@ function assemble(
       ocfsSlots: values.ocfsSlots,
     },
     cluster: { name: values.clusterName, watchdogTimeout: values.watchdogTimeout, msgwait: values.msgwait },
+    smt: {
+      uid: values.smtUid,
+      ...(values.nuUser && { credentials: { user: values.nuUser, password: values.nuPassword } }),
+      mirrorSources: values.mirrorSources,
+      mirrorTime: values.mirrorTime,
+      repositories,
+    },
     balancing: {
       checkInterval: values.checkInterval,
       checkTimeout: values.checkTimeout,

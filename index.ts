@@ -21,6 +21,7 @@ const clusterNodes = config.nodes.map(
       platform: config.platform,
       network: config.network,
       peers: config.nodes,
+      service: { name: config.serviceName, address: config.virtualIp },
       machine: config.machines && placement && { ...config.machines, placement, ignoredAddresses: [config.virtualIp] },
     }),
 );

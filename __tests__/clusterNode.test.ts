@@ -178,4 +178,7 @@ test("the lines for /etc/hosts", () => {
   expect(hostsFile(peers, "lab.example")).toBe(
     "192.0.2.11 node1.lab.example node1\n192.0.2.12 node2.lab.example node2\n",
   );
+  expect(hostsFile(peers.slice(1), "lab.example", { name: "smt.lab.example", address: "192.0.2.10" })).toBe(
+    "192.0.2.12 node2.lab.example node2\n192.0.2.10 smt.lab.example\n",
+  );
 });

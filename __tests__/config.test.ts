@@ -62,6 +62,21 @@ const node =
   (nodes: Nodes): void =>
     void Object.assign(nodes[index], fields);
 
+const pool = { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" };
+const tools = {
+  name: "Tools",
+  productId: 1,
+  description: "In-house packages",
+  url: "https://rpm.example.com/tools",
+};
+/** The good configuration with these repositories, and what they need. */
+const withRepositories = (...repositories: readonly unknown[]): Record<string, string> =>
+  withKeys({
+    "smt-ha:repositories": JSON.stringify(repositories),
+    "smt-ha:nuUser": "UC1",
+    "smt-ha:nuPassword": "nu-hush",
+  });
+
 const problem = (key: string, found: string, rule: string, mend: string): string =>
   `  ${key} ${found}\n    rule: ${rule}\n    mend: ${mend}`;
 
@@ -86,6 +101,7 @@ test("the lab's configuration, exactly", () => {
       nic: "eth0",
     },
     virtualIp: "192.0.2.10",
+    serviceName: "smt.smt-ha.lab",
     firewall: true,
     machines: {
       datacenter: "lab",
@@ -106,6 +122,7 @@ test("the lab's configuration, exactly", () => {
       ocfsSlots: 8,
     },
     cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
+    smt: { uid: 480, mirrorSources: false, mirrorTime: "01:00", repositories: [] },
     balancing: {
       checkInterval: 20,
       checkTimeout: 5,
@@ -139,8 +156,30 @@ test("what is optional, where it is set", () => {
     "smt-ha:protectMachines": "true",
     "smt-ha:clusterName": "SMT_ha",
     "smt-ha:sshPrivateKeyFile": "~/.ssh/id_rsa",
+    "smt-ha:serviceName": "updates.example.com",
+    "smt-ha:smtUid": "950",
+    "smt-ha:nuUser": "UC1",
+    "smt-ha:nuPassword": "nu-hush",
+    "smt-ha:mirrorSources": "true",
+    "smt-ha:mirrorTime": "23:15",
+    "smt-ha:repositories": JSON.stringify([pool, { name: "ATI-Driver-SLE11-SP1" }, tools]),
   });
 
+  expect(config.serviceName).toBe("updates.example.com");
+  expect(config.smt).toEqual({
+    uid: 950,
+    credentials: { user: "UC1", password: "nu-hush" },
+    mirrorSources: true,
+    mirrorTime: "23:15",
+    repositories: [
+      { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" },
+      { name: "ATI-Driver-SLE11-SP1" },
+      {
+        name: "Tools",
+        custom: { productId: 1, description: "In-house packages", url: "https://rpm.example.com/tools" },
+      },
+    ],
+  });
   expect(config.nodes[1]).toMatchObject({
     ssh: { user: "admin", port: 2222, privateKey: files["/keys/node2"], hostKey: "ssh-ed25519 AAAA" },
     initiatorName: "iqn.2026-01.com.example:node2",
@@ -562,6 +601,142 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
       set("smt-ha:fallback", "192.0.2.20"),
     ),
   ],
+  "service that is called as a node": [
+    withKeys({ "smt-ha:serviceName": "node2.smt-ha.lab" }),
+    problem(
+      "smt-ha:serviceName",
+      'is "node2.smt-ha.lab"',
+      "must differ from the name of node2",
+      set("smt-ha:serviceName", "smt.smt-ha.lab"),
+    ),
+  ],
+  "service that is called by a URL": [
+    withKeys({ "smt-ha:serviceName": "https://smt.example.com" }),
+    problem(
+      "smt-ha:serviceName",
+      'is "https://smt.example.com"',
+      "must be a DNS name in lower case",
+      set("smt-ha:serviceName", "smt.example.com"),
+    ),
+  ],
+  "user ID of root": [
+    withKeys({ "smt-ha:smtUid": "0" }),
+    problem("smt-ha:smtUid", 'is "0"', "must be a whole number from 1 to 65533", set("smt-ha:smtUid", "480")),
+  ],
+  "time that is none": [
+    withKeys({ "smt-ha:mirrorTime": "24:00" }),
+    problem("smt-ha:mirrorTime", 'is "24:00"', "must be a time of day, HH:MM", set("smt-ha:mirrorTime", "01:00")),
+  ],
+  "repositories without mirror credentials": [
+    withKeys({ "smt-ha:repositories": JSON.stringify([tools]) }),
+    problem(
+      "smt-ha:nuUser",
+      "is not set",
+      "must be set where repositories is: without mirror credentials SMT mirrors nothing, custom repositories neither",
+      set("smt-ha:nuUser", "UC1234567"),
+    ),
+    problem(
+      "smt-ha:nuPassword",
+      "is not set",
+      "must be set where repositories is: without mirror credentials SMT mirrors nothing, custom repositories neither",
+      "pulumi config set --secret smt-ha:nuPassword",
+    ),
+  ],
+  "mirror credentials without a password": [
+    withKeys({ "smt-ha:nuUser": "UC1" }),
+    problem(
+      "smt-ha:nuPassword",
+      "is not set",
+      "must be set where nuUser is",
+      "pulumi config set --secret smt-ha:nuPassword",
+    ),
+  ],
+  "mirror credentials without a user": [
+    withKeys({ "smt-ha:nuPassword": "nu-hush" }),
+    problem("smt-ha:nuUser", "is not set", "must be set where nuPassword is", set("smt-ha:nuUser", "UC1234567")),
+  ],
+  "mirror password of two lines": [
+    withKeys({ "smt-ha:nuUser": "UC1", "smt-ha:nuPassword": "nu-hush\nnu-hush" }),
+    problem(
+      "smt-ha:nuPassword",
+      "is not valid",
+      "must be the password that belongs to nuUser, on one line",
+      "pulumi config set --secret smt-ha:nuPassword",
+    ),
+  ],
+  "repositories that are no list": [
+    withKeys({ "smt-ha:repositories": "SLES11-SP4-Pool" }),
+    problem("smt-ha:repositories", 'is "SLES11-SP4-Pool"', "must be a list", "pulumi config rm smt-ha:repositories"),
+  ],
+  "a repository that is only a name": [
+    withRepositories(pool, "Tools"),
+    problem(
+      "smt-ha:repositories[1]",
+      'is "\\"Tools\\""',
+      "must have a name",
+      "pulumi config rm --path 'smt-ha:repositories[1]'",
+    ),
+  ],
+  "unknown key of a repository": [
+    withRepositories({ ...tools, uri: "https://rpm.example.com" }),
+    problem(
+      "smt-ha:repositories[0].uri",
+      "is not known",
+      "the nearest known key is url",
+      "pulumi config rm --path 'smt-ha:repositories[0].uri'",
+    ),
+  ],
+  "custom repository without its product and description": [
+    withRepositories({ name: "Tools", url: "https://rpm.example.com/tools" }),
+    problem(
+      "smt-ha:repositories[0].productId",
+      "is not set",
+      "must be a whole number from 1 to 2147483647",
+      setPath("smt-ha:repositories[0].productId", "1"),
+    ),
+    problem(
+      "smt-ha:repositories[0].description",
+      "is not set",
+      "must be a text on one line, without |",
+      setPath("smt-ha:repositories[0].description", "'In-house packages'"),
+    ),
+  ],
+  "custom repository with a target": [
+    withRepositories({ ...tools, target: "sle-11-x86_64" }),
+    problem(
+      "smt-ha:repositories[0].target",
+      'is "sle-11-x86_64"',
+      "must not be set where url is: the product says it",
+      "pulumi config rm --path 'smt-ha:repositories[0].target'",
+    ),
+  ],
+  "custom repository with a dot in its name": [
+    withRepositories({ ...tools, name: "Tools-1.2" }),
+    problem(
+      "smt-ha:repositories[0].name",
+      'is "Tools-1.2"',
+      "must be letters, digits, _ and - for a custom repository",
+      setPath("smt-ha:repositories[0].name", "Tools-1-2"),
+    ),
+  ],
+  "credentials in a repository's URL": [
+    withRepositories({ ...tools, url: "https://me:secret@rpm.example.com/tools" }),
+    problem(
+      "smt-ha:repositories[0].url",
+      'is "https://me:secret@rpm.example.com/tools"',
+      "must be an http, https, ftp or file URL without credentials",
+      setPath("smt-ha:repositories[0].url", "https://rpm.example.com/tools"),
+    ),
+  ],
+  "a repository twice": [
+    withRepositories(pool, { ...pool, target: "sle-11-i586" }, tools, pool),
+    problem(
+      "smt-ha:repositories[3]",
+      'is "SLES11-SP4-Pool"',
+      "must differ from smt-ha:repositories[0]",
+      "pulumi config rm --path 'smt-ha:repositories[3]'",
+    ),
+  ],
   "msgwait below twice the watchdog": [
     withKeys({ "smt-ha:watchdogTimeout": "20" }),
     problem(
@@ -643,7 +818,9 @@ test("tells no secret", () => {
 
 describe("Pulumi.yaml and the rules", () => {
   test("have the same keys", () => {
-    expect(Object.keys(schema).sort()).toEqual([...Object.keys(rules), "dnsServers", "ntpServers", "nodes"].sort());
+    expect(Object.keys(schema).sort()).toEqual(
+      [...Object.keys(rules), "dnsServers", "ntpServers", "nodes", "repositories"].sort(),
+    );
   });
 
   test("every key is described; what is secret here is secret there", () => {

@@ -41,6 +41,8 @@ export interface ClusterNodeArgs {
   readonly network: NodeNetwork;
   /** Name and address of every node of the cluster. */
   readonly peers: readonly { readonly name: string; readonly address: string }[];
+  /** The service's DNS name, which leads to its address on every node. */
+  readonly service?: { readonly name: string; readonly address: string };
   /** The machine to create; where it is not given, the host exists already. */
   readonly machine?: MachineArgs;
 }
@@ -82,7 +84,11 @@ export class ClusterNode extends pulumi.ComponentResource {
       { options: { name: nodeName, address: this.address, nic: network.nic } },
       { parent: this },
     );
-    this.host.step("node/hosts", { inputs: { hosts: hostsFile(args.peers, network.domain) } }, { parent: this });
+    this.host.step(
+      "node/hosts",
+      { inputs: { hosts: hostsFile(args.peers, network.domain, args.service) } },
+      { parent: this },
+    );
     this.host.step("node/packages", { options: { role: args.role } }, { parent: this });
     this.host.step("node/time", { options: { servers: network.ntpServers.join(" ") } }, { parent: this });
     this.registerOutputs({ address: this.address });
@@ -141,7 +147,12 @@ export class ClusterNode extends pulumi.ComponentResource {
   }
 }
 
-/** The lines for /etc/hosts: address, full name, short name. */
-export function hostsFile(peers: ClusterNodeArgs["peers"], domain: string): string {
-  return peers.map((peer) => `${peer.address} ${peer.name}.${domain} ${peer.name}\n`).join("");
+/** The lines for /etc/hosts: address, full name, short name of each node; address and full name of the service. */
+export function hostsFile(
+  peers: ClusterNodeArgs["peers"],
+  domain: string,
+  service?: ClusterNodeArgs["service"],
+): string {
+  const nodes = peers.map((peer) => `${peer.address} ${peer.name}.${domain} ${peer.name}\n`);
+  return [...nodes, ...(service ? [`${service.address} ${service.name}\n`] : [])].join("");
 }
