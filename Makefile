@@ -21,8 +21,9 @@ preview: node_modules/.package-lock.json ## show what up would do
 	lab/up
 	lab/stack $(STACK) preview
 
-status: ## show what runs and how it is
+status: ## show what runs, how it is, and what was changed by hand
 	lab/status
+	lab/drift
 
 down: ## destroy the stack and stop the lab
 	lab/stack $(STACK) down

@@ -89,6 +89,7 @@ describe("cluster/drift", () => {
 
   test("tells what was changed by hand and what is missing, and changes nothing", () => {
     expect(drift()).toEqual(nothing);
+    node.check("mkdir -p /run/doubles/active && touch /run/doubles/active/pacemaker");
     node.step("cluster/configure", { part: "fencing" }, { crm: fencing({ msgwait: 30 }) });
     node.step("cluster/configure", { part: "mount" }, { crm: baseServices("/dev/data", "/smt", ["node3"]) });
     expect(drift()).toEqual(nothing);
@@ -97,15 +98,21 @@ describe("cluster/drift", () => {
     node.check("rm /run/doubles/cib/base-group");
     expect(drift()).toEqual({
       ...nothing,
-      stderr: `node1: cluster/drift: fencing was changed by hand
+      stdout: "fencing\nmount\n",
+      stderr: `node1: cluster/drift: fencing was changed by hand; to mend it: pulumi up --replace '**::node1-cluster-configure-fencing'
 missing: true
 found: false
-node1: cluster/drift: mount was changed by hand
+node1: cluster/drift: mount was changed by hand; to mend it: pulumi up --replace '**::node1-cluster-configure-mount'
 missing: <base-group>
 missing: group base-group dlm fs
 `,
     });
     expect(node.calls()).toEqual([]);
+  });
+
+  test("says so where the cluster does not run", () => {
+    node.step("cluster/configure", { part: "fencing" }, { crm: fencing({ msgwait: 30 }) });
+    expect(causeOf(drift())).toBe("the cluster does not run on this node");
   });
 });
 
