@@ -10,7 +10,7 @@ afterEach(() => node.stop());
 const wrote = (step: string, file: string): string => `node1: ${step}: wrote ${file}\n`;
 
 describe("node/preflight", () => {
-  const options = { name: "node1", address: "192.0.2.11", nic: "eth0" };
+  const options = { role: "smt", name: "node1", address: "192.0.2.11", nic: "eth0" };
 
   test("passes a node that is what the configuration says, and changes nothing", () => {
     expect(node.step("node/preflight", options)).toEqual({
@@ -23,7 +23,12 @@ describe("node/preflight", () => {
 
   test("lists all that is wrong at once", () => {
     node.write("/etc/os-release", 'ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04 LTS"\n');
-    const { code, stderr } = node.step("node/preflight", { name: "node2", address: "192.0.2.1", nic: "eth1" });
+    const { code, stderr } = node.step("node/preflight", {
+      role: "smt",
+      name: "node2",
+      address: "192.0.2.1",
+      nic: "eth1",
+    });
 
     expect(code).toBe(1);
     expect(stderr).toBe(
@@ -83,7 +88,7 @@ describe("node/hosts", () => {
 describe("node/packages", () => {
   /** The platform's packages for a role. */
   const wanted = (role: string): string[] =>
-    node.check(`. /usr/local/lib/smt-ha/platform.sh; packages_of ${role}`).split(/\s+/).filter(Boolean);
+    node.check(`SMT_HA=/usr/local/lib/smt-ha; . $SMT_HA/platform.sh; packages_of ${role}`).split(/\s+/).filter(Boolean);
   const installed = (): string[] =>
     node.check("dpkg-query -W -f '${binary:Package} ${db:Status-Abbrev}\\n'").split("\n");
   const withoutPackages = (packages: readonly string[]): void =>

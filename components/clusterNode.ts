@@ -81,7 +81,7 @@ export class ClusterNode extends pulumi.ComponentResource {
     const { network } = args;
     this.host.step(
       "node/preflight",
-      { options: { name: nodeName, address: this.address, nic: network.nic } },
+      { options: { role: args.role, name: nodeName, address: this.address, nic: network.nic } },
       { parent: this },
     );
     this.host.step(

@@ -19,6 +19,5 @@ owned() {
   for word in $(properties "$1"); do
     query="$query | //crm_config//nvpair[@name='$word']"
   done
-  # Exit code 105: nothing was found.
-  cibadmin --query --xpath "$query" || [ $? = 105 ]
+  cibadmin --query --xpath "$query" || [ $? = "$CIB_NOTHING" ]
 }

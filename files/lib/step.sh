@@ -71,6 +71,9 @@ retry() {
   done
 }
 
+# within SECONDS COMMAND...: ends a command that takes longer. SLES 11 has no "timeout".
+within() { perl -e 'alarm shift; exec @ARGV or exit 127' "$@"; }
+
 # install_file MODE FILE < TEXT: writes FILE at once and whole, if it differs.
 install_file() {
   local new

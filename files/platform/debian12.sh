@@ -1,15 +1,18 @@
 # Debian 12: what differs from the other platforms.
 # shellcheck shell=bash disable=SC2034
+# shellcheck source=files/lib/systemd.sh
+. "$SMT_HA/lib/systemd.sh"
 
 PLATFORM_NAME='Debian GNU/Linux 12'
-ISCSI_DAEMON=iscsid
 ISCSI_SERVICE=open-iscsi
-ISCSI_RECORDS=/etc/iscsi/nodes
 TIME_SERVICE=chrony
 TIME_CONFIG=/etc/chrony/conf.d/smt-ha.conf
 
 platform_found() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release; }
 platform_matches() { grep -q '^ID=debian' /etc/os-release && grep -q '^VERSION_ID="12"' /etc/os-release; }
+
+# platform_lacks ROLE: what a node of this role needs and can't get by packages_install, a line each.
+platform_lacks() { :; }
 
 # packages_of ROLE: what a node of this role (smt or director) needs.
 packages_of() {
@@ -23,13 +26,6 @@ packages_of() {
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 packages_install() { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"; }
 
-# Asked first: "enable" reloads systemd even where nothing changes. Without SysV, which would cost seconds: each of
-# these services has a unit.
-service_enable() { systemctl is-enabled --quiet "$1" || SYSTEMCTL_SKIP_SYSV=1 systemctl enable "$1"; }
-service_start() { systemctl start "$1"; }
-service_restart() { systemctl restart "$1"; }
-service_active() { systemctl is-active --quiet "$1"; }
-
 # time_config SERVERS: the time service's configuration.
 time_config() {
   local server
@@ -41,47 +37,13 @@ time_synchronised() { chronyc -n tracking | grep '^Leap status *: Normal' >/dev/
 
 COROSYNC_CONF=/etc/corosync/corosync.conf
 SBD_CONFIG=/etc/default/sbd
-# Pulls corosync in, and corosync pulls sbd in.
-CLUSTER_SERVICE=pacemaker
-
-# watchdog_enable: a watchdog for SBD, now and at every boot.
-watchdog_enable() {
-  echo softdog | install_file 644 /etc/modules-load.d/smt-ha.conf
-  modprobe softdog
-  [ -c /dev/watchdog ]
-}
+# cibadmin's exit code where a query finds nothing.
+CIB_NOTHING=105
 
 # cluster_stop_sample: ends the cluster of one that the packages start with their sample configuration.
 cluster_stop_sample() {
   systemctl stop pacemaker corosync
   rm -f /var/lib/pacemaker/cib/*
-}
-
-# cluster_enable SECONDS: the cluster starts at every boot, but not before the node is up for so many seconds, and needs
-# the shared disk before and until after it runs.
-cluster_enable() {
-  local unit
-  for unit in resource-agents-deps.target sbd.service; do
-    printf '[Unit]\nRequires=open-iscsi.service\nAfter=open-iscsi.service\n' | unit_extend $unit
-  done
-  # 90 seconds more are systemd's own limit.
-  printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) \
-    "/usr/bin/awk '{ rest = $1 - \$\$1; if (rest > 0) system(\"sleep \" rest) }' /proc/uptime" | unit_extend corosync.service
-  units_reload
-  for unit in sbd corosync pacemaker; do service_enable $unit; done
-}
-
-# unit_extend UNIT < TEXT: settings for a unit of systemd, beside its own ones.
-unit_extend() {
-  mkdir -p "/etc/systemd/system/$1.d"
-  install_file 644 "/etc/systemd/system/$1.d/smt-ha.conf"
-}
-
-# units_reload: makes systemd read what this step has written.
-units_reload() {
-  if grep -q '^/etc/systemd/system/' "$STEP_DIR/wrote" 2>/dev/null; then
-    systemctl daemon-reload
-  fi
 }
 
 FIREWALL_RULES=/etc/smt-ha/firewall.nft
@@ -138,37 +100,6 @@ SERVER_CERTIFICATE=/etc/ssl/certs/smt-ha.pem
 SERVER_KEY=/etc/ssl/private/smt-ha.key
 TRUST_FOLDER=/etc/ssl/certs
 WEB_SERVICE=apache2
-
-service_reload() { systemctl reload "$1"; }
-# Asked first, as with service_enable.
-service_disable() {
-  if systemctl is-enabled --quiet "$1" || systemctl is-active --quiet "$1"; then
-    systemctl disable --now "$1"
-  fi
-}
-
-# sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
-sysctl_install() {
-  local file=/etc/sysctl.d/90-smt-ha-$1.conf
-  install_file 644 "$file"
-  sysctl -q -p "$file"
-}
-
-# at_boot NAME DESCRIPTION < COMMANDS: runs the commands, each a line with an absolute path, at every boot.
-at_boot() {
-  local unit=smt-ha-$1.service
-  {
-    printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n' "$2"
-    sed 's/^/ExecStart=/'
-    printf '\n[Install]\nWantedBy=multi-user.target\n'
-  } | install_file 644 "/etc/systemd/system/$unit"
-  # Without "systemctl enable", which reloads systemd: the unit has nothing to do before the next boot.
-  mkdir -p /etc/systemd/system/multi-user.target.wants
-  ln -sfn "/etc/systemd/system/$unit" "/etc/systemd/system/multi-user.target.wants/$unit"
-}
-
-# not_at_boot NAME: takes back what at_boot did.
-not_at_boot() { rm -f "/etc/systemd/system/multi-user.target.wants/smt-ha-$1.service" "/etc/systemd/system/smt-ha-$1.service"; }
 
 # web_tls_enable: https with the node's certificate, for the same documents as http.
 web_tls_enable() {
