@@ -72,6 +72,14 @@ export interface SmtConfig {
   readonly repositories: readonly Repository[];
 }
 
+/** The SMT nodes' databases. */
+export interface DatabaseConfig {
+  /** Password of the database's root, a secret; empty where the socket is enough. */
+  readonly rootPassword: string;
+  /** The node whose registrations win where another one has different ones. */
+  readonly winner?: string;
+}
+
 /** A stack's configuration, checked. */
 export interface StackConfig {
   readonly platform: (typeof platforms)[number];
@@ -86,6 +94,7 @@ export interface StackConfig {
   readonly cluster: ClusterConfig;
   readonly smt: SmtConfig;
   readonly balancing: LoadBalancing;
+  readonly database: DatabaseConfig;
 }
 
 /** What the configuration is read from. */
@@ -212,6 +221,8 @@ export const rules = {
     /^[\w-]+( [\w-]+)*$/,
   ),
   fallback: { ...address("192.0.2.20"), type: z.string().refine((value) => value === "" || net.isIPv4(value)) },
+  databaseRootPassword: { ...text("the password of the database's root, on one line", "", /^.*$/), secret: true },
+  databaseWinner: optionalText("the name of an SMT node", "node1"),
 } satisfies Record<string, Rule<unknown>>;
 
 /** Lists of texts; a list's items are checked one by one. */
@@ -431,6 +442,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
   checkAddresses();
   checkServiceName();
   checkPairs();
+  checkDatabase();
   checkRepositories();
   if (values.machines === "vsphere") {
     checkVsphere();
@@ -598,6 +610,15 @@ export function loadConfig(source: ConfigSource): StackConfig {
     }
   }
 
+  function checkDatabase(): void {
+    const { databaseWinner } = values;
+    const smtNodes = nodes.filter(({ role }) => role === "smt").map(({ name }) => name);
+    if (databaseWinner && !smtNodes.includes(databaseWinner)) {
+      const key = fullKey("databaseWinner");
+      report(key, shown(databaseWinner), `must be the name of an SMT node: ${smtNodes.join(", ")}`, set(key, "''"));
+    }
+  }
+
   function checkVsphere(): void {
     for (const key of vsphereKeys) {
       if (values[key] === "") {
@@ -684,6 +705,10 @@ function assemble(
       request: values.request,
       receive: values.receive,
       ...(values.fallback && { fallback: values.fallback }),
+    },
+    database: {
+      rootPassword: values.databaseRootPassword,
+      ...(values.databaseWinner && { winner: values.databaseWinner }),
     },
   };
 }

@@ -134,6 +134,7 @@ test("the lab's configuration, exactly", () => {
       request: "test.html",
       receive: "still alive",
     },
+    database: { rootPassword: "" },
   });
 });
 
@@ -156,6 +157,8 @@ test("what is optional, where it is set", () => {
     "smt-ha:protectMachines": "true",
     "smt-ha:clusterName": "SMT_ha",
     "smt-ha:sshPrivateKeyFile": "~/.ssh/id_rsa",
+    "smt-ha:databaseRootPassword": "root hush",
+    "smt-ha:databaseWinner": "node2",
     "smt-ha:serviceName": "updates.example.com",
     "smt-ha:smtUid": "950",
     "smt-ha:nuUser": "UC1",
@@ -189,6 +192,7 @@ test("what is optional, where it is set", () => {
   expect(config.network.dnsServers).toEqual(["192.0.2.5", "192.0.2.6"]);
   expect(config.machines).toMatchObject({ folder: "smt", diskGiB: 40, protect: true });
   expect(config.disk.wipe).toBe(true);
+  expect(config.database).toEqual({ rootPassword: "root hush", winner: "node2" });
 });
 
 test("existing hosts need nothing of vSphere, and a target may do without CHAP", () => {
@@ -542,6 +546,24 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
   "CHAP secret without a user": [
     withKeys({ "smt-ha:chapUser": "" }),
     problem("smt-ha:chapUser", "is not set", "must be set where chapSecret is", set("smt-ha:chapUser", "smt")),
+  ],
+  "database password of two lines": [
+    withKeys({ "smt-ha:databaseRootPassword": "hush\nhush" }),
+    problem(
+      "smt-ha:databaseRootPassword",
+      "is not valid",
+      "must be the password of the database's root, on one line",
+      "pulumi config set --secret smt-ha:databaseRootPassword",
+    ),
+  ],
+  "database winner that is a director": [
+    withKeys({ "smt-ha:databaseWinner": "node3" }),
+    problem(
+      "smt-ha:databaseWinner",
+      'is "node3"',
+      "must be the name of an SMT node: node1, node2",
+      "pulumi config set smt-ha:databaseWinner ''",
+    ),
   ],
   "missing vCenter password": [
     withKeys({ "vsphere:password": undefined }),

@@ -121,3 +121,6 @@ web_config_enable() {
   install_file 644 "/etc/apache2/conf-available/$1.conf"
   a2enconf -q "$1"
 }
+
+DATABASE_SERVICE=mariadb
+DATABASE_CONFIG=/etc/mysql/mariadb.conf.d/60-smt-ha.cnf
