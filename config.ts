@@ -571,7 +571,16 @@ export function loadConfig(source: ConfigSource): StackConfig {
   }
 
   function checkPairs(): void {
-    const { watchdogTimeout, msgwait, chapUser, chapSecret, nuUser, nuPassword } = values;
+    const { ocfsSlots, watchdogTimeout, msgwait, chapUser, chapSecret, nuUser, nuPassword } = values;
+    const smtNodes = nodes.filter((node) => node.role === "smt").length;
+    if (ocfsSlots !== undefined && ocfsSlots < smtNodes) {
+      report(
+        fullKey("ocfsSlots"),
+        shown(String(ocfsSlots)),
+        `must be the number of smt nodes (${smtNodes}) at least, since each of them mounts the file system`,
+        set(fullKey("ocfsSlots"), String(smtNodes)),
+      );
+    }
     const mirrors = repositories.length > 0;
     // SMT's mirror command gives up where either of them is empty, whatever it has to mirror.
     const without =

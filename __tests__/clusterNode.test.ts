@@ -82,7 +82,8 @@ test("each step: its command line, its inputs, one connection", async () => {
   expect(step("install")).toEqual({ ...common, create: "bash smt-ha-files-REV/files/install debian12" });
   expect(step("node-preflight")).toEqual({
     ...common,
-    create: "smt-ha node/preflight --role smt --name node1 --address 192.0.2.11 --nic eth0 --rev REV",
+    create:
+      "smt-ha node/preflight --role smt --name node1 --address 192.0.2.11 --nic eth0 --members 'node1 node2' --rev REV",
   });
   expect(step("node-hosts")).toEqual({
     ...common,

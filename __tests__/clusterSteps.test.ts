@@ -14,7 +14,7 @@ const causeOf = ({ stderr }: Result): string | undefined => /^ {2}cause: (.*)$/m
 const nothing = { code: 0, stdout: "", stderr: "" };
 
 describe("cluster/configure", () => {
-  const text = fencing({ msgwait: 30 }) + baseServices("/dev/data", "/smt", ["node3"]);
+  const text = fencing({ msgwait: 30 }) + baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3"]);
   const configure = (crm = text): Result => node.step("cluster/configure", { part: "all" }, { crm });
   const object = (name: string): string => node.run(`cat /run/doubles/cib/${name}`).stdout;
   const loads = (): string[] => node.calls().map((call) => call.replace(/\/dev\/shm\S+/, "FILE"));
@@ -51,7 +51,7 @@ describe("cluster/configure", () => {
   });
 
   test("removes what the text no longer names, after the new, unless it is gone already", () => {
-    const of = (...directors: string[]): string => baseServices("/dev/data", "/smt", directors);
+    const of = (...directors: string[]): string => baseServices("/dev/data", "/smt", ["node1", "node2"], directors);
     configure(of("node3", "node4", "node5"));
     loads();
     node.check("rm /run/doubles/cib/Base-Services-not-on-node4");
@@ -91,7 +91,11 @@ describe("cluster/drift", () => {
     expect(drift()).toEqual(nothing);
     node.check("mkdir -p /run/doubles/active && touch /run/doubles/active/pacemaker");
     node.step("cluster/configure", { part: "fencing" }, { crm: fencing({ msgwait: 30 }) });
-    node.step("cluster/configure", { part: "mount" }, { crm: baseServices("/dev/data", "/smt", ["node3"]) });
+    node.step(
+      "cluster/configure",
+      { part: "mount" },
+      { crm: baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3"]) },
+    );
     expect(drift()).toEqual(nothing);
     node.calls();
     node.write("/run/doubles/cib/stonith-enabled", "false\n");
@@ -176,6 +180,24 @@ describe("cluster/join", () => {
     expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R"]);
   });
 
+  test("a member that runs lets a node go that has left, and makes pacemaker forget it", () => {
+    join(4);
+    node.write(
+      "/run/doubles/nodes",
+      members(4)
+        .map(({ nodeName }, index) => `<node id="${11 + index}" uname="${nodeName}"/>\n`)
+        .join(""),
+    );
+    node.calls();
+    expect(join(3).stderr).toBe(
+      "node1: cluster/join: wrote /etc/corosync/corosync.conf\n" +
+        "node1: cluster/join: corosync has reloaded its configuration\n" +
+        "node1: cluster/join: node4 has left the cluster for good\n",
+    );
+    expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R", "crm_node --force --remove node4"]);
+    expect(join(3)).toEqual(nothing);
+  });
+
   test.each([
     ["another cluster's member", {}, "other", "this node is a member of the cluster 'smtha', not of 'other'"],
     ["a new key while it runs", { authkey: "tell".repeat(64) }, "smtha", "SBD's configuration or the authentication"],
@@ -204,6 +226,17 @@ describe("cluster/join", () => {
     node.write("/run/uptime", "35.10 7.00\n");
     expect(node.check(`SECONDS=0; ${command}; echo $SECONDS`)).toBe("0\n");
   });
+});
+
+test("cluster/leave stops the cluster, now and at every boot", () => {
+  const units = ["pacemaker", "corosync", "sbd"];
+  for (const unit of units) {
+    node.write(`/run/doubles/active/${unit}`, "");
+    node.write(`/run/doubles/enabled/${unit}`, "");
+  }
+  expect(node.step("cluster/leave").code).toBe(0);
+  expect(node.calls()).toEqual(["systemctl stop pacemaker corosync", "systemctl disable pacemaker corosync sbd"]);
+  expect(node.step("cluster/leave").code).toBe(0);
 });
 
 test("cluster/password sets hacluster's password, and tells nobody", () => {
@@ -259,8 +292,12 @@ describe("on the shared disk", () => {
   });
 
   describe("ocfs/format", () => {
+    let options: Record<string, string>;
+    beforeEach(() => {
+      options = { device: `${disk.device}-part2`, cluster: "smtha", label: "smt", slots: "8", wipe: "no" };
+    });
     const format = (wipe: "yes" | "no" = "no", cluster = "smtha"): Result =>
-      node.step("ocfs/format", { device: `${disk.device}-part2`, cluster, label: "smt", slots: "8", wipe });
+      node.step("ocfs/format", { ...options, cluster, wipe });
     const made = (): string[] => node.calls().filter((call) => call.startsWith("mkfs.ocfs2"));
 
     test.each(["no", "yes"] as const)("makes the file system once, with wipe %s", (wipe) => {
@@ -270,6 +307,16 @@ describe("on the shared disk", () => {
       ]);
       const before = disk.contents();
       expect(format(wipe)).toEqual(nothing);
+      expect([made(), disk.contents()]).toEqual([[], before]);
+    });
+
+    test("refuses another number of slots than the file system has, and says how to get it", () => {
+      format();
+      made();
+      const before = disk.contents();
+      const { code, stderr } = node.step("ocfs/format", { ...options, slots: "12" });
+      expect([code, stderr]).toEqual([1, expect.stringContaining("is made for 8 nodes, not for 12\n")]);
+      expect(stderr).toContain(`'tunefs.ocfs2 -N 12 ${disk.device}-part2' here`);
       expect([made(), disk.contents()]).toEqual([[], before]);
     });
 

@@ -759,6 +759,21 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
       "pulumi config rm --path 'smt-ha:repositories[3]'",
     ),
   ],
+  "fewer slots than SMT nodes": [
+    withKeys({
+      "smt-ha:ocfsSlots": "2",
+      "smt-ha:nodes": JSON.stringify([
+        ...(JSON.parse(labStack["smt-ha:nodes"]) as unknown[]),
+        { name: "node5", address: "192.0.2.15", role: "smt" },
+      ]),
+    }),
+    problem(
+      "smt-ha:ocfsSlots",
+      'is "2"',
+      "must be the number of smt nodes (3) at least, since each of them mounts the file system",
+      set("smt-ha:ocfsSlots", "3"),
+    ),
+  ],
   "msgwait below twice the watchdog": [
     withKeys({ "smt-ha:watchdogTimeout": "20" }),
     problem(

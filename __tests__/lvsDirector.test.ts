@@ -198,9 +198,15 @@ describe("ldirectord.cf", () => {
 
 describe("the group", () => {
   const group = (balancing: LoadBalancing): string =>
-    lvsGroup({ virtualIp: "192.0.2.10", network, smtNodes, balancing });
+    lvsGroup({
+      virtualIp: "192.0.2.10",
+      network,
+      smtNodes,
+      directors: [{ nodeName: "node3" }, { nodeName: "node4" }],
+      balancing,
+    });
 
-  test("is kept off every SMT node, with the guide's names", () => {
+  test("is kept on the directors and off every SMT node, with the guide's names", () => {
     expect(group(guide)).toMatchSnapshot();
   });
 

@@ -10,7 +10,13 @@ afterEach(() => node.stop());
 const wrote = (step: string, file: string): string => `node1: ${step}: wrote ${file}\n`;
 
 describe("node/preflight", () => {
-  const options = { role: "smt", name: "node1", address: "192.0.2.11", nic: "eth0" };
+  const options = {
+    role: "smt",
+    name: "node1",
+    address: "192.0.2.11",
+    nic: "eth0",
+    members: "node1 node2 node3",
+  };
 
   test("passes a node that is what the configuration says, and changes nothing", () => {
     expect(node.step("node/preflight", options)).toEqual({
@@ -24,7 +30,7 @@ describe("node/preflight", () => {
   test("lists all that is wrong at once", () => {
     node.write("/etc/os-release", 'ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04 LTS"\n');
     const { code, stderr } = node.step("node/preflight", {
-      role: "smt",
+      ...options,
       name: "node2",
       address: "192.0.2.1",
       nic: "eth1",
@@ -47,6 +53,32 @@ describe("node/preflight", () => {
       `- no interface eth0 with the address ${address}\n`,
     );
   });
+});
+
+describe("node/preflight, of a member of a cluster", () => {
+  const options = { role: "smt", name: "node1", address: "192.0.2.11", nic: "eth0", members: "node1 node2" };
+  const preflight = (state: string): string => {
+    const nodes = ["node1", "node2", "node3"];
+    node.write(
+      "/etc/corosync/corosync.conf",
+      "\tcluster_name: smtha\n" + nodes.map((name) => `\t\tname: ${name}\n`).join(""),
+    );
+    node.write("/run/doubles/active/pacemaker", "");
+    node.write("/run/doubles/crm_mon", `  * Node node1: online:\n  * Node node2: online:\n  * Node node3${state}:\n`);
+    return node.step("node/preflight", options).stderr;
+  };
+
+  test.each([": online", ": UNCLEAN (offline)", " (13): pending"])(
+    "refuses to drop a node that the cluster knows as %s, and names the way out",
+    (state) =>
+      expect(preflight(state)).toContain(
+        "- node3 is no longer configured, but still in the cluster: run 'smt-ha cluster/leave' on node3 first\n",
+      ),
+  );
+
+  test.each([": OFFLINE", " (13): OFFLINE"])("lets one go that has left, %s", (state) =>
+    expect(preflight(state)).toBe("node1: node/preflight: Debian GNU/Linux 12 on eth0 192.0.2.11\n"),
+  );
 });
 
 describe("node/hosts", () => {

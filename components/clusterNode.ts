@@ -81,7 +81,15 @@ export class ClusterNode extends pulumi.ComponentResource {
     const { network } = args;
     this.host.step(
       "node/preflight",
-      { options: { role: args.role, name: nodeName, address: this.address, nic: network.nic } },
+      {
+        options: {
+          role: args.role,
+          name: nodeName,
+          address: this.address,
+          nic: network.nic,
+          members: args.peers.map((peer) => peer.name).join(" "),
+        },
+      },
       { parent: this },
     );
     this.host.step(

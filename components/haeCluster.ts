@@ -151,6 +151,21 @@ SBD_TIMEOUT_ACTION=flush,reboot
 `;
 }
 
+/**
+ * Constraints, as crm shell text, by which a resource runs on these nodes alone, and is not even looked for elsewhere: a
+ * node that joins later has no part in it until it is named here, not for a moment.
+ */
+export function onlyOn(prefix: string, resource: string, nodes: readonly string[]): string {
+  return nodes
+    .map((node) => `location ${prefix}-on-${node} ${resource} resource-discovery=exclusive 0: ${node}\n`)
+    .join("");
+}
+
+/** Constraints, as crm shell text, that keep a resource off these nodes. */
+export function neverOn(prefix: string, resource: string, nodes: readonly string[]): string {
+  return nodes.map((node) => `location ${prefix}-not-on-${node} ${resource} -inf: ${node}\n`).join("");
+}
+
 /** Fencing and what the cluster does without quorum: OCFS2 must freeze rather than stop, since it could not unmount. */
 export function fencing(args: Pick<HaeClusterArgs, "msgwait">): string {
   return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 10}s no-quorum-policy=freeze

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode, NodeNetwork } from "./clusterNode";
-import type { HaeCluster } from "./haeCluster";
+import { type HaeCluster, neverOn, onlyOn } from "./haeCluster";
 
 /** How the director passes a packet on: direct routing, tunnelling or NAT. */
 export type Forwarding = "gate" | "ipip" | "masq";
@@ -115,26 +115,27 @@ export class LvsDirector extends pulumi.ComponentResource {
   }
 }
 
-/** The group with the guide's names, and the constraints that keep it off the SMT nodes. */
+/**
+ * The group with the guide's names, and the constraints that keep it on the directors: it is not even looked for on a node
+ * where ldirectord need not be installed, or has no configuration yet.
+ */
 export function lvsGroup(
   args: Pick<LvsDirectorArgs, "virtualIp" | "network" | "balancing"> & {
     readonly smtNodes: readonly Pick<ClusterNode, "nodeName">[];
+    readonly directors: readonly Pick<ClusterNode, "nodeName">[];
   },
 ): string {
+  const names = (nodes: readonly Pick<ClusterNode, "nodeName">[]): string[] => nodes.map(({ nodeName }) => nodeName);
   const { nic, prefixLength } = args.network;
   // A netmask that is not 32 keeps the agent from taking the address on a real server's lo for its own.
   const address = `ip=${args.virtualIp} cidr_netmask=${prefixLength} nic=${nic}${
     args.balancing.forwarding === "gate" ? " lvs_support=true" : ""
   }`;
-  // Never even probed on the SMT nodes, where ldirectord need not be installed.
-  const locations = args.smtNodes.map(
-    ({ nodeName }) => `location LVS-not-on-${nodeName} LVS resource-discovery=never -inf: ${nodeName}\n`,
-  );
   // Stickiness: a director that comes back does not take the connections away from the one that serves them.
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordConfig}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=60
 group LVS VirtIP Director meta resource-stickiness=100
-${locations.join("")}`;
+${onlyOn("LVS", "LVS", names(args.directors))}${neverOn("LVS", "LVS", names(args.smtNodes))}`;
 }
 
 /** ldirectord's configuration. A blank line ends a virtual service, and yes and no stand without a trailing space. */

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode } from "./clusterNode";
-import { HaeCluster } from "./haeCluster";
+import { HaeCluster, neverOn, onlyOn } from "./haeCluster";
 
 export interface OcfsMountArgs {
   readonly cluster: HaeCluster;
@@ -46,6 +46,7 @@ export class OcfsMount extends pulumi.ComponentResource {
       baseServices(
         args.device,
         args.mountPoint,
+        args.smtNodes.map((node) => node.nodeName),
         args.directors.map((node) => node.nodeName),
       ),
       { parent: this, dependsOn: [format] },
@@ -65,11 +66,15 @@ export class OcfsMount extends pulumi.ComponentResource {
  * DLM and the file system on every SMT node, with the guide's names. The constraints are in the same text as what they
  * keep away, so that nothing starts where it may not, not for a moment.
  */
-export function baseServices(device: string, mountPoint: string, directors: readonly string[]): string {
-  const locations = directors.map((node) => `location Base-Services-not-on-${node} base-services -inf: ${node}\n`);
+export function baseServices(
+  device: string,
+  mountPoint: string,
+  smtNodes: readonly string[],
+  directors: readonly string[],
+): string {
   return `primitive dlm ocf:pacemaker:controld op start timeout=90 interval=0 op stop timeout=100 interval=0 op monitor interval=60 timeout=60
 primitive fs ocf:heartbeat:Filesystem params device="${device}" directory="${mountPoint}" fstype=ocfs2 options=noatime op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=20 timeout=60
 group base-group dlm fs
 clone base-services base-group meta interleave=true
-${locations.join("")}`;
+${onlyOn("Base-Services", "base-services", smtNodes)}${neverOn("Base-Services", "base-services", directors)}`;
 }

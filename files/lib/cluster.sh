@@ -1,8 +1,15 @@
-# The parts of the cluster's configuration that the program owns. A node that has configured a part remembers it here:
-# PART.crm is the text that it was given, PART.xml is what the cluster made of it.
+# The cluster that a node is configured for, and the parts of its configuration that the program owns.
 # shellcheck shell=bash disable=SC2034
 
+# A node that has configured a part remembers it here: PART.crm is the text that it was given, PART.xml is what the
+# cluster made of it.
 CLUSTER_PARTS=/var/lib/smt-ha/cluster
+
+# cluster_of_config: the cluster that this node is configured for; nothing where it is a package's sample.
+cluster_of_config() { sed -n 's/^[[:space:]]*cluster_name:[[:space:]]*//p' "$COROSYNC_CONF" 2>/dev/null | grep -vx debian || true; }
+
+# nodes_of FILE: the names of the nodes of a corosync.conf.
+nodes_of() { awk '$1 == "name:" { print $2 }' "$1"; }
 
 # ids FILE: the names of the objects that a crm text defines.
 ids() { sed -n 's/^\(primitive\|group\|clone\|location\|colocation\|order\) \([^ ]*\).*/\2/p' "$1"; }

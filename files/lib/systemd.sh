@@ -51,6 +51,13 @@ cluster_enable() {
   for unit in sbd corosync pacemaker; do service_enable $unit; done
 }
 
+# cluster_disable: stops the cluster on this node, now and at every boot.
+cluster_disable() {
+  systemctl stop pacemaker corosync
+  # At once: each "disable" reloads systemd.
+  SYSTEMCTL_SKIP_SYSV=1 systemctl disable pacemaker corosync sbd
+}
+
 # sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
 sysctl_install() {
   local file=/etc/sysctl.d/90-smt-ha-$1.conf
@@ -102,6 +109,9 @@ ocfs_make() {
 
 # ocfs_cluster DEVICE: the cluster that the OCFS2 file system is made for; "Device Stack Cluster F UUID Label" by mounted.ocfs2.
 ocfs_cluster() { mounted.ocfs2 -d "$1" | awk 'NR == 2 { print $3 }'; }
+
+# ocfs_slots DEVICE: how many nodes the OCFS2 file system is made for.
+ocfs_slots() { debugfs.ocfs2 -R stats "$1" | sed -n 's/.*Max Node Slots: *//p'; }
 
 # signatures_wipe DEVICE...: what tells a file system or partition table, so that the devices pass for blank.
 signatures_wipe() { wipefs -a "$@"; }
