@@ -15,6 +15,7 @@ import (
 	"smt-ha/lab/internal/host"
 	"smt-ha/lab/internal/qemu"
 	"smt-ha/lab/internal/settings"
+	"smt-ha/lab/internal/upstream"
 	"smt-ha/lab/internal/vcenter"
 )
 
@@ -37,10 +38,14 @@ func run(state settings.State, args []string) error {
 		return host.Down(state, cache)
 	case command == "status":
 		return host.Status(state)
-	case command == "serve":
-		return serve(state)
-	case command == "ready":
+	case command == "serve" && len(rest) == 1 && rest[0] == "vcenter":
+		return serveVCenter(state)
+	case command == "serve" && len(rest) == 2 && rest[0] == "upstream":
+		return upstream.Serve(rest[1])
+	case command == "ready" && len(rest) == 1 && rest[0] == "vcenter":
 		return withClient(func(context.Context, *vcenter.Client) error { return nil })
+	case command == "ready" && len(rest) == 1 && rest[0] == "upstream":
+		return upstream.Ready()
 	case command == "address" && len(rest) == 1:
 		return onMachine(rest[0], address)
 	case command == "vcenter" && len(rest) == 1 && rest[0] == "list":
@@ -53,8 +58,8 @@ func run(state settings.State, args []string) error {
 	return fmt.Errorf("cannot make out %q. Next: see the first lines of the commands beside lab/up", args)
 }
 
-// serve is the vCenter daemon. Machines outlive it.
-func serve(state settings.State) error {
+// serveVCenter is the vCenter daemon. Machines outlive it.
+func serveVCenter(state settings.State) error {
 	accelerator, err := os.ReadFile(state.Path("accelerator"))
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +35,14 @@ type service struct {
 	command string
 	args    []string
 	env     []string
+	own     bool // one of this program
 	// ready returns nil when the service does its work.
 	ready func() error
+}
+
+// is says whether a process runs the service: the program, and if it is one of this program's, all that it was told.
+func (s service) is(p process.Process) bool {
+	return filepath.Base(p.Executable()) == filepath.Base(s.command) && (!s.own || slices.Equal(p.Arguments()[1:], s.args))
 }
 
 func (s service) pidFile() string { return s.state.Path("run", s.name+".pid") }
@@ -51,7 +58,7 @@ func (s service) start() error {
 		return err
 	}
 	for _, p := range processes {
-		if ours(p, s.state) && filepath.Base(p.Executable()) == filepath.Base(s.command) {
+		if ours(p, s.state) && s.is(p) {
 			if err := p.Stop(3 * time.Second); err != nil {
 				return err
 			}
@@ -124,9 +131,9 @@ func isLab(p process.Process) bool {
 	case "tgtd", "chronyd":
 		return true
 	case "lab":
-		// The vCenter. Other commands of this program come and go in the namespace.
+		// A daemon. Other commands of this program come and go in the namespace.
 		args := p.Arguments()
-		return len(args) == 2 && args[1] == "serve"
+		return len(args) > 1 && args[1] == "serve"
 	default:
 		return strings.HasPrefix(name, "qemu-system-")
 	}

@@ -61,7 +61,7 @@ func TestTemplateIsBuiltOncePerRecipe(t *testing.T) {
 	write(t, "one", recipe, "packages")
 	template := func() string {
 		t.Helper()
-		folder, err := ensureTemplate(recipe, cache)
+		folder, err := ensureBuilt(recipe, cache)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestTemplateIsBuiltOncePerRecipe(t *testing.T) {
 func TestTemplateOfAFailedBuildIsNotUsed(t *testing.T) {
 	recipe, cache := t.TempDir(), t.TempDir()
 	write(t, "#!/bin/bash\nexit 1\n", recipe, "build")
-	if folder, err := ensureTemplate(recipe, cache); err == nil {
+	if folder, err := ensureBuilt(recipe, cache); err == nil {
 		t.Errorf("got %s from a build that failed", folder)
 	}
 }

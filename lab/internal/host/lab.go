@@ -16,8 +16,8 @@ import (
 	"smt-ha/lab/internal/settings"
 )
 
-// Up starts what of the lab does not run. The recipe is the folder the template is built from.
-func Up(state settings.State, cache, recipe string) error {
+// Up starts what of the lab does not run. The source is the folder of the recipes of template and upstream.
+func Up(state settings.State, cache, source string) error {
 	unlock, err := lock(cache)
 	if err != nil {
 		return err
@@ -29,7 +29,11 @@ func Up(state settings.State, cache, recipe string) error {
 	if err := adopt(state); err != nil {
 		return err
 	}
-	template, err := ensureTemplate(recipe, cache)
+	template, err := ensureBuilt(filepath.Join(source, "template"), cache)
+	if err != nil {
+		return err
+	}
+	repositories, err := ensureBuilt(filepath.Join(source, "upstream"), cache)
 	if err != nil {
 		return err
 	}
@@ -47,13 +51,14 @@ func Up(state settings.State, cache, recipe string) error {
 	if err := makeNamespace(); err != nil {
 		return err
 	}
-	services, err := services(state, cache)
+	services, err := services(state, cache, repositories)
 	if err != nil {
 		return err
 	}
 	for _, s := range services {
-		if p, alive := process.Load(s.pidFile()); s.name == "vcenter" && alive && (changed || p.Executable() != s.command) {
-			say("vcenter restarts, for the lab has changed; machines do not notice")
+		p, alive := process.Load(s.pidFile())
+		if alive && s.own && (!s.is(p) || p.Executable() != s.command || changed && s.name == "vcenter") {
+			say("%s restarts, for the lab has changed; machines do not notice", s.name)
 			if err := s.stop(); err != nil {
 				return err
 			}
@@ -77,11 +82,13 @@ func lock(cache string) (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-func services(state settings.State, cache string) ([]service, error) {
+func services(state settings.State, cache, repositories string) ([]service, error) {
 	clock, err1 := timeServer(state, cache)
 	target, err2 := san(state)
-	api, err3 := vcenterService(state)
-	return []service{clock, target, api}, errors.Join(err1, err2, err3)
+	program, err3 := os.Executable()
+	return []service{
+		clock, target, daemon(state, program, "upstream", repositories), daemon(state, program, "vcenter"),
+	}, errors.Join(err1, err2, err3)
 }
 
 // checkFolder refuses a state folder that holds something else than a lab: it would be removed with the lab.

@@ -31,7 +31,7 @@ func makeNamespace() error {
 			return err
 		}
 	}
-	for _, address := range []string{settings.Gateway, settings.VCenter, settings.Portal} {
+	for _, address := range []string{settings.Gateway, settings.VCenter, settings.Portal, settings.Upstream} {
 		if strings.Contains(string(links), " "+address+"/") {
 			continue
 		}

@@ -97,17 +97,13 @@ func tgt(state settings.State, name string, args ...string) (string, error) {
 	return string(output), nil
 }
 
-// vcenterService is this program's own daemon.
-func vcenterService(state settings.State) (service, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return service{}, err
-	}
+// daemon is a service of this program's own: `serve NAME …`, and `ready NAME` when it does its work.
+func daemon(state settings.State, program, name string, args ...string) service {
 	return service{
-		name: "vcenter", state: state, command: program, args: []string{"serve"},
+		name: name, state: state, command: program, args: append([]string{"serve", name}, args...), own: true,
 		ready: func() error {
-			name, args := inside(program, "ready")
-			return run(name, args...)
+			command, args := inside(program, "ready", name)
+			return run(command, args...)
 		},
-	}, nil
+	}
 }

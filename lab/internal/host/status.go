@@ -38,6 +38,7 @@ func Status(state settings.State) error {
 		sessions = strings.Count(shown, "I_T nexus: ")
 	}
 	fmt.Fprintf(w, "SAN\t%s:3260 %s, %s, %d sessions\n", settings.Portal, settings.Target, runs("san"), sessions)
+	fmt.Fprintf(w, "upstream\thttp://%s/, %s\n", settings.Upstream, runs("upstream"))
 	fmt.Fprintf(w, "vCenter\thttps://%s, %s\n", settings.VCenter, runs("vcenter"))
 
 	ctx := context.Background()

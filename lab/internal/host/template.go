@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 )
 
-// ensureTemplate returns the template's folder in the cache, named by the hash of its recipe, and builds it if need be.
-func ensureTemplate(recipe, cache string) (string, error) {
+// ensureBuilt returns the folder in the cache of what the recipe's build makes, named by the recipe's hash, and builds it
+// if need be.
+func ensureBuilt(recipe, cache string) (string, error) {
+	what := filepath.Base(recipe)
 	hash := sha256.New()
 	err := filepath.WalkDir(recipe, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -25,16 +27,16 @@ func ensureTemplate(recipe, cache string) (string, error) {
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("template recipe: %w", err)
+		return "", fmt.Errorf("recipe of %s: %w", what, err)
 	}
-	folder := filepath.Join(cache, fmt.Sprintf("template-%x", hash.Sum(nil)[:8]))
+	folder := filepath.Join(cache, fmt.Sprintf("%s-%x", what, hash.Sum(nil)[:8]))
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
 	}
 	build := exec.Command(filepath.Join(recipe, "build"), folder)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("the template does not build: %w", err)
+		return "", fmt.Errorf("%s does not build: %w", what, err)
 	}
 	return folder, nil
 }

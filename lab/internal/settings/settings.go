@@ -14,6 +14,7 @@ const (
 	Gateway   = "192.0.2.1" // the lab's host: gateway, time server, and client of the nodes
 	VCenter   = "192.0.2.2"
 	Portal    = "192.0.2.3"
+	Upstream  = "192.0.2.4"
 )
 
 // Credentials are constants: what they open can be reached from inside the namespace only.
@@ -25,6 +26,11 @@ const (
 	LUNBytes   = 4 << 30
 	CHAPUser   = "smt-ha"
 	CHAPSecret = "lab-only-secret"
+
+	// The part of the upstream server that asks for an account: its path, as on Novell's update server, and the account.
+	UpstreamProtected = "/repo/$RCE/"
+	UpstreamUser      = "lab-mirror"
+	UpstreamPassword  = "lab-only-mirror"
 )
 
 // Names of the inventory.
