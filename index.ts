@@ -6,6 +6,8 @@ import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
 import { LvsDirector } from "./components/lvsDirector";
 import { OcfsMount } from "./components/ocfsMount";
 import { NodeFirewall } from "./components/nodeFirewall";
+import { SmtNode } from "./components/smtNode";
+import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig, readFile } from "./config";
 
@@ -68,6 +70,29 @@ const mount = new OcfsMount("smt-mount", {
   mountPoint: "/smt",
   slots: config.disk.ocfsSlots,
   wipe: config.disk.wipe,
+});
+
+// SMT on each SMT node; the first one mirrors.
+smtNodes.forEach(
+  (node, index) =>
+    new SmtNode(`${node.nodeName}-smt`, {
+      node,
+      uid: config.smt.uid,
+      serviceName: config.serviceName,
+      mountPoint: mount.mountPoint,
+      mirrorSources: config.smt.mirrorSources,
+      credentials: config.smt.credentials,
+      mirrorTime: index === 0 ? config.smt.mirrorTime : undefined,
+      databaseRootPassword: config.database.rootPassword,
+    }),
+);
+
+// What it mirrors.
+new SmtRepositories("repositories", {
+  smtNodes,
+  repositories: config.smt.repositories,
+  mountPoint: mount.mountPoint,
+  after: [],
 });
 
 // The load balancer: the service address and ldirectord on a director, the SMT nodes behind it.

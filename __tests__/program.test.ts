@@ -115,6 +115,32 @@ describe("the lab's stack", () => {
   });
 });
 
+test("SMT mirrors on its first node, what and with which credentials the configuration says", async () => {
+  const { recording } = await runProgram({
+    ...labStack,
+    "smt-ha:nuUser": "UC1",
+    "smt-ha:nuPassword": "nu-hush",
+    "smt-ha:mirrorTime": "02:30",
+    "smt-ha:repositories": JSON.stringify([{ name: "Pool", target: "sle-11-x86_64" }]),
+  });
+  const step = (name: string): unknown => recording.find(`Command ${name}`).inputs;
+
+  expect(step("node1-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time 02:30 --rev REV" });
+  expect(step("node2-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time never --rev REV" });
+  expect(step("node1-smt-mirror")).toMatchObject({ stdin: "@@ repositories\nPool|sle-11-x86_64|||\n" });
+  for (const node of ["node1", "node2"]) {
+    const { stdin } = step(`${node}-smt-configure`) as { stdin: { secret: string } };
+    expect(stdin.secret).toMatch(
+      new RegExp(
+        `^NUUser=UC1\\nNUPass=nu-hush\\n(.*\\n)*pass=${node}-smt-database-hush\\n(.*\\n)*url=https://smt.smt-ha.lab/$`,
+        "m",
+      ),
+    );
+    expect(recording.find(`Command ${node}-smt-install`).after).toContain(`Command ${node}-ocfs-verify`);
+  }
+  expect(recording.resources.map(({ id }) => id).filter((id) => id.startsWith("Command node3-smt-"))).toEqual([]);
+});
+
 test("existing hosts: the same steps without machines, and without a word to vSphere", async () => {
   const config = Object.fromEntries(
     Object.entries({ ...labStack, "smt-ha:machines": "existing" }).filter(([key]) => !key.startsWith("vsphere:")),

@@ -1,3 +1,6 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterNode } from "./clusterNode";
+
 /** A repository to mirror, as SMT knows it. */
 export interface Repository {
   readonly name: string;
@@ -10,4 +13,58 @@ export interface Repository {
     readonly description: string;
     readonly url: string;
   };
+}
+
+/**
+ * How long the program waits for the first mirroring, in seconds. Less than the 15 minutes that another step waits for its
+ * turn on the node, so that an `up` after one that was broken off gets its turn.
+ */
+const mirrorPatience = 600;
+
+export interface SmtRepositoriesArgs {
+  /** The nodes that serve them; the first one mirrors. */
+  readonly smtNodes: readonly ClusterNode[];
+  readonly repositories: readonly Repository[];
+  /** Where the shared file system is mounted. */
+  readonly mountPoint: string;
+  /** What must be there before: the replication that tells the other nodes. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/**
+ * The repositories that SMT mirrors: set up and mirrored once on the first node, which the nightly mirroring repeats, and
+ * listed on every node. One that is taken off the list is not mirrored any more, but what there is of it stays.
+ */
+export class SmtRepositories extends pulumi.ComponentResource {
+  constructor(name: string, args: SmtRepositoriesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("smt-ha:smt:SmtRepositories", name, {}, opts);
+    const [first] = args.smtNodes;
+    const inputs = { repositories: repositoryList(args.repositories) };
+
+    const started = args.smtNodes.map((node) =>
+      node.host.step("smt/start", {}, { parent: this, dependsOn: [...args.after] }),
+    );
+    const listed = first.host.step("smt/repositories", { inputs }, { parent: this, dependsOn: started });
+    for (const node of args.smtNodes) {
+      node.host.step("smt/verify", { inputs }, { parent: this, dependsOn: [listed] });
+    }
+    if (args.repositories.length > 0) {
+      first.host.step(
+        "smt/mirror",
+        { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs },
+        { parent: this },
+      );
+    }
+    this.registerOutputs();
+  }
+}
+
+/** The list as files/lib/smt.sh takes it: a line for each, "name|target|product|url|description". */
+export function repositoryList(repositories: readonly Repository[]): string {
+  return repositories
+    .map(({ name, target = "", custom }) =>
+      [name, target, custom?.productId ?? "", custom?.url ?? "", custom?.description ?? ""].join("|"),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
 }

@@ -74,13 +74,14 @@ retry() {
 # within SECONDS COMMAND...: ends a command that takes longer. SLES 11 has no "timeout".
 within() { perl -e 'alarm shift; exec @ARGV or exit 127' "$@"; }
 
-# install_file MODE FILE < TEXT: writes FILE at once and whole, if it differs.
+# install_file MODE FILE [OWNER:GROUP] < TEXT: writes FILE at once and whole, if it differs.
 install_file() {
   local new
   new=$(mktemp "$2.XXXXXX")
   cat >"$new"
   chmod "$1" "$new"
-  if [ -f "$2" ] && cmp -s "$new" "$2" && [ "$(stat -c %a "$2")" = "$(stat -c %a "$new")" ]; then
+  chown "${3:-root:root}" "$new"
+  if [ -f "$2" ] && cmp -s "$new" "$2" && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$new")" ]; then
     rm -f "$new"
   else
     mv -f "$new" "$2"

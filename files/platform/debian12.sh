@@ -96,6 +96,20 @@ firewall_remove() {
   fi
 }
 
+# SMT itself is not in Debian: its package comes from a source of the node's template.
+SMT_PACKAGES='smt mariadb-server'
+SMT_CONF=/etc/smt.conf
+SMT_CRON=/etc/cron.d/smt
+# Asks upstream what there is to mirror.
+SMT_SYNC=smt-sync
+# Folders of repositories, each by the name that clients know it by.
+# shellcheck disable=SC2016 # a name with a dollar
+SMT_FOLDERS='$RCE RPMMD SUSE full testing'
+
+smt_enable() { rcsmt start; }
+
+WEB_GROUP=www-data
+WEB_ROOT=/var/www/html
 SERVER_CERTIFICATE=/etc/ssl/certs/smt-ha.pem
 SERVER_KEY=/etc/ssl/private/smt-ha.key
 TRUST_FOLDER=/etc/ssl/certs
@@ -121,6 +135,21 @@ web_config_enable() {
   install_file 644 "/etc/apache2/conf-available/$1.conf"
   a2enconf -q "$1"
 }
+
+# web_follow_links: Apache follows symbolic links in its documents, as the repositories' folders are.
+web_follow_links() {
+  web_config_enable smt-ha-links <<END
+# Written by smt-ha, changes are lost.
+<Directory "$WEB_ROOT">
+    Options FollowSymLinks
+    AllowOverride None
+    Require all granted
+</Directory>
+END
+}
+
+# web_check: whether Apache would start with its configuration; says why not.
+web_check() { apache2ctl configtest; }
 
 DATABASE_SERVICE=mariadb
 DATABASE_CONFIG=/etc/mysql/mariadb.conf.d/60-smt-ha.cnf
