@@ -1,4 +1,4 @@
-import { labStack } from "./support/stack";
+import { labStack, stackValues } from "./support/stack";
 import type { Recording } from "./support/recorder";
 
 // The lab makes its key when it starts: any will do here.
@@ -139,6 +139,43 @@ test("SMT mirrors on its first node, what and with which credentials the configu
     expect(recording.find(`Command ${node}-smt-install`).after).toContain(`Command ${node}-ocfs-verify`);
   }
   expect(recording.resources.map(({ id }) => id).filter((id) => id.startsWith("Command node3-smt-"))).toEqual([]);
+});
+
+describe("the lab's stack with two directors", () => {
+  const values = stackValues("two-directors", { "smt-ha:chapSecret": "chap-hush", "vsphere:password": "vcenter-hush" });
+
+  test("differs from the other by its fourth node alone", () => {
+    const { "smt-ha:nodes": nodes, ...others } = values;
+    const { "smt-ha:nodes": three, ...same } = labStack;
+    expect(others).toEqual(same);
+    expect(JSON.parse(nodes)).toEqual([
+      ...(JSON.parse(three) as unknown[]),
+      { name: "node4", address: "192.0.2.14", role: "director" },
+    ]);
+  });
+
+  test("a node joins when all others know it and let it through, and is balancing only when it is ready", async () => {
+    const { recording } = await runProgram(values);
+    const allBefore = (id: string, found = new Set<string>()): Set<string> => {
+      for (const before of recording.find(id).after.filter((other) => !found.has(other))) {
+        allBefore(before, found.add(before));
+      }
+      return found;
+    };
+    const beforeJoin = allBefore("Command node4-cluster-join");
+    for (const node of ["node1", "node2", "node3", "node4"]) {
+      expect(beforeJoin).toContain(`Command ${node}-node-hosts`);
+      expect(beforeJoin).toContain(`Command ${node}-node-firewall`);
+    }
+    expect(allBefore("Command node3-cluster-configure-LVS")).toContain("Command node4-director-configure");
+    const text = (id: string): string => String(recording.find(id).inputs.stdin);
+    expect(text("Command node3-cluster-configure-LVS")).toContain(
+      "location LVS-on-node4 LVS resource-discovery=exclusive 0:",
+    );
+    expect(text("Command node1-cluster-configure-base-services")).toContain(
+      "Base-Services-not-on-node4 base-services -inf:",
+    );
+  });
 });
 
 test("existing hosts: the same steps without machines, and without a word to vSphere", async () => {

@@ -1,4 +1,6 @@
+import { changes } from "./changes";
 import { cluster } from "./cluster";
+import { directors } from "./directors";
 import { disk } from "./disk";
 import { interruptions } from "./interruptions";
 import { machines } from "./machines";
@@ -14,4 +16,6 @@ beforeAll(() => {
 interruptions();
 disk();
 cluster();
+changes();
+directors();
 machines();

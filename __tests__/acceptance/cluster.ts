@@ -1,36 +1,8 @@
-import { eventually, must, onNode, report, run } from "./lab";
+import { Client, eventually, must, onNode, report, run, since, sleep } from "./lab";
+import { ask, expectSteadyState, full, realServers, table, tableOf, threeNodes } from "./state";
 
-const nodes = ["node1", "node2", "node3"];
-const realServers = ["node1", "node2"];
-const sbd = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1-part1";
-
-/** IPVS's real servers with weight, such as `80 192.0.2.11`. */
-const table = (): string[] =>
-  [...onNode("node3", "ipvsadm -Sn").matchAll(/-a -t 192\.0\.2\.10:(\d+) -r ([\d.]+):\d+ .*-w [1-9]/g)]
-    .map(([, port, server]) => `${port} ${server}`)
-    .sort();
-
-const full = ["443 192.0.2.11", "443 192.0.2.12", "80 192.0.2.11", "80 192.0.2.12"];
-
-/** Asks the service for its health page, as a client; throws where it does not answer. */
-const ask = (scheme: "http" | "https"): string =>
-  must("lab/client", "curl", "-skf", "--max-time", "5", `${scheme}://192.0.2.10/test.html`);
-
-/** The state that every test must leave behind. */
-function expectSteadyState(): void {
-  const monitor = onNode("node1", "crm_mon -R -r -n -1");
-  expect(monitor).toContain("partition with quorum");
-  for (const node of nodes) {
-    expect(monitor).toMatch(new RegExp(`Node ${node}( \\(\\d+\\))?: online`));
-  }
-  expect(monitor).not.toMatch(/FAILED|Failed|UNCLEAN/);
-  expect(onNode("node1", "crm_verify -LV 2>&1")).toBe("");
-  expect(onNode("node1", `sbd -d ${sbd} list`).match(/clear/g)).toHaveLength(3);
-  for (const node of nodes) {
-    expect(onNode(node, "grep -c ' /smt ocfs2 ' /proc/mounts || true")).toBe(realServers.includes(node) ? "1" : "0");
-  }
-  expect(table()).toEqual(full);
-}
+const { nodes } = threeNodes;
+const bootId = "cat /proc/sys/kernel/random/boot_id";
 
 /** The cluster and the load balancer: their steady state, and their way back to it after a fault. */
 export function cluster(): void {
@@ -59,41 +31,126 @@ export function cluster(): void {
     test("takes a real server whose Apache is stopped out, and in again", async () => {
       onNode("node1", "systemctl stop apache2");
       const stopped = Date.now();
-      await eventually(90, () => expect(table()).toEqual(["443 192.0.2.12", "80 192.0.2.12"]));
-      report("Apache stopped to real server out", `${Math.round((Date.now() - stopped) / 1000)} s`);
+      await eventually(90, () => expect(table()).toEqual(tableOf("node2")));
+      report("Apache stopped to real server out", since(stopped));
       for (let request = 0; request < 10; request++) {
         expect(ask("http")).toBe("still alive");
       }
       onNode("node1", "systemctl start apache2");
       const started = Date.now();
       await eventually(60, () => expect(table()).toEqual(full));
-      report("Apache started to real server in", `${Math.round((Date.now() - started) / 1000)} s`);
+      report("Apache started to real server in", since(started));
+    });
+
+    test("takes a real server without its file system out, and in again", async () => {
+      // Two failed checks, each up to a check interval after what it is about, with both services' time to answer.
+      const limit = 2 * 20 + 2 * 2 * 5;
+      onNode("node1", "crm_resource --ban --resource base-services --node node1");
+      await eventually(60, () => expect(onNode("node1", "grep -c ' /smt ' /proc/mounts || true")).toBe("0"));
+      const unmounted = Date.now();
+      await eventually(limit, () => expect(table()).toEqual(tableOf("node2")));
+      report("file system gone to real server out", since(unmounted));
+      const client = new Client();
+      for (let request = 0; request < 10; request++) {
+        expect(ask("https")).toBe("still alive");
+      }
+      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+      onNode("node1", "crm_resource --clear --resource base-services --node node1");
+      const cleared = Date.now();
+      await eventually(120, expectSteadyState);
+      report("file system allowed to real server in", since(cleared));
+    });
+
+    test("leaves nothing on a node in standby, and uses it again afterwards", async () => {
+      onNode("node2", "crm node standby node2");
+      await eventually(60, () => {
+        const onNode2 = onNode("node1", "crm_mon -1 -n")
+          .split("* Node ")
+          .find((part) => part.startsWith("node2"));
+        expect(onNode2).toContain("standby");
+        expect(onNode2).not.toMatch(/(ocf|stonith):/);
+        expect(onNode("node2", "grep -c ' /smt ' /proc/mounts || true")).toBe("0");
+      });
+      onNode("node2", "crm node online node2");
+      await eventually(120, expectSteadyState);
+    });
+
+    test("waits for a disk that is away for less than the watchdog's timeout", async () => {
+      const boots = nodes.map((node) => onNode(node, bootId));
+      const rules =
+        "add chain inet away in { type filter hook input priority -10; }; add rule inet away in tcp sport 3260 drop";
+      const away = `nft 'add table inet away; ${rules}'; sleep 8; nft delete table inet away`;
+      for (const node of nodes) {
+        onNode(node, `(${away}) >/dev/null 2>&1 &`);
+      }
+      await sleep(10);
+      await eventually(60, () =>
+        onNode("node1", "timeout 10 sh -c 'date >/smt/away && sync /smt/away && rm /smt/away'"),
+      );
+      await eventually(60, expectSteadyState);
+      expect(nodes.map((node) => onNode(node, bootId))).toEqual(boots);
+    });
+
+    test("fences a node that the others no longer hear; one side serves on", async () => {
+      const boots = nodes.map((node) => onNode(node, bootId));
+      const client = new Client();
+      const start = Date.now();
+      const rules = ["input", "output"].map(
+        (hook) =>
+          `add chain inet split ${hook} { type filter hook ${hook} priority -10; }; add rule inet split ${hook} udp dport 5405 drop`,
+      );
+      onNode("node2", `nft 'add table inet split; ${rules.join("; ")}'`);
+      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
+      const servedByOne = Date.now();
+      await eventually(300, expectSteadyState);
+      report("network split to steady state", since(start));
+      const after = nodes.map((node) => onNode(node, bootId));
+      expect([after[0], after[1] === boots[1], after[2]]).toEqual([boots[0], false, boots[2]]);
+      const failed = client.stop().filter(({ time, status }) => time > servedByOne && status !== 200);
+      expect(failed).toEqual([]);
+    });
+
+    test("takes a node back whose corosync was killed", async () => {
+      const start = Date.now();
+      onNode("node2", "pkill -9 -x corosync");
+      await eventually(60, () => expect(onNode("node1", "crm_mon -1 -n")).not.toMatch(/Node node2[^\n]*online/));
+      await eventually(300, expectSteadyState);
+      report("corosync killed to steady state", since(start));
     });
 
     test("fences a node, serves on without it, and takes it back without hands", async () => {
-      const boot = onNode("node2", "cat /proc/sys/kernel/random/boot_id");
+      const boot = onNode("node2", bootId);
       const start = Date.now();
       expect(run("lab/ssh", "node1", "stonith_admin --reboot node2 --timeout 120").code).toBe(0);
-      report("fencing", `${Math.round((Date.now() - start) / 1000)} s`);
-      await eventually(120, () => expect(table()).toEqual(["443 192.0.2.11", "80 192.0.2.11"]));
+      report("fencing", since(start));
+      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
       const answers = new Set<string>();
       await eventually(300, () => {
         answers.add(run("lab/client", "curl", "-sf", "--max-time", "5", "http://192.0.2.10/test.html").output.trim());
-        expect(onNode("node2", "cat /proc/sys/kernel/random/boot_id")).not.toBe(boot);
+        expect(onNode("node2", bootId)).not.toBe(boot);
         expectSteadyState();
       });
       expect([...answers]).toEqual(["still alive"]);
-      report("fenced to steady state", `${Math.round((Date.now() - start) / 1000)} s`);
+      report("fenced to steady state", since(start));
     });
 
     test("survives a pulled plug in the same way", async () => {
       const start = Date.now();
       must("lab/vcenter", "power-off", "node2");
-      await eventually(120, () => expect(table()).toEqual(["443 192.0.2.11", "80 192.0.2.11"]));
+      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
       expect(ask("https")).toBe("still alive");
       must("lab/vcenter", "power-on", "node2");
       await eventually(300, expectSteadyState);
-      report("plug pulled to steady state", `${Math.round((Date.now() - start) / 1000)} s`);
+      report("plug pulled to steady state", since(start));
+    });
+
+    test("has one configuration on all nodes after all that, and nothing has crashed", () => {
+      const configurations = nodes.map((node) => onNode(node, "cibadmin --query --local --scope configuration"));
+      expect(new Set(configurations).size).toBe(1);
+      for (const node of nodes) {
+        expect(onNode(node, "find /var/lib/pacemaker/cores /var/lib/corosync -name '*core*' -type f")).toBe("");
+        expect(onNode(node, "journalctl --no-pager --quiet -g 'segfault at' || true")).toBe("");
+      }
     });
   });
 }

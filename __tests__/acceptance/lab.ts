@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "child_process";
+import { ChildProcess, spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
 import { parse, stringify } from "yaml";
@@ -35,6 +35,11 @@ export const onNode = (node: string, command: string): string => must("lab/ssh",
 /** Runs a shell command in the lab's network. */
 export const inLab = (command: string): string => must("lab/exec", "sh", "-c", command);
 
+export const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** A time since `start` (as of `Date.now()`), such as `12.3 s`. */
+export const since = (start: number, end = Date.now()): string => `${((end - start) / 1000).toFixed(1)} s`;
+
 /** Prints a figure, for whoever reads the run. */
 export const report = (what: string, figure: string | number): boolean =>
   process.stderr.write(`lab: ${what}: ${figure}\n`);
@@ -49,8 +54,50 @@ export async function eventually<T>(seconds: number, attempt: () => T): Promise<
       if (Date.now() > deadline) {
         throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await sleep(1);
     }
+  }
+}
+
+/** One answer of the service: when it came or was given up (as of `Date.now()`), and its HTTP status, or 0. */
+export interface Answer {
+  readonly time: number;
+  readonly status: number;
+}
+
+/** A client that asks the service for its health page five times a second, until it is stopped. */
+export class Client {
+  private readonly file = path.join(labFolder, `client-${Date.now()}.log`);
+  private readonly process: ChildProcess;
+
+  /** @param patience seconds until a request is given up */
+  constructor(patience = 5) {
+    const ask = `curl -s -o /dev/null --max-time ${patience} -w '%{http_code}' http://192.0.2.10/test.html`;
+    const loop = `while :; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep 0.2; done`;
+    // Into a file: what runs meanwhile may leave this process no time to read.
+    const out = fs.openSync(this.file, "w");
+    this.process = spawn("lab/client", ["bash", "-c", loop], {
+      cwd: root,
+      detached: true,
+      stdio: ["ignore", out, out],
+    });
+    fs.closeSync(out);
+  }
+
+  answers(): Answer[] {
+    return fs
+      .readFileSync(this.file, "utf8")
+      .split("\n")
+      .filter((line) => /^\d+ \d+$/.test(line))
+      .map((line) => ({ time: Number(line.split(" ")[1]), status: Number(line.split(" ")[0]) }));
+  }
+
+  /** Ends it, and gives all its answers. */
+  stop(): Answer[] {
+    process.kill(-this.process.pid!, "SIGKILL");
+    const answers = this.answers();
+    fs.rmSync(this.file);
+    return answers;
   }
 }
 
@@ -59,7 +106,7 @@ export async function killWhen(condition: () => boolean, command: string, ...arg
   const child = spawn(command, args, { cwd: root, detached: true, stdio: "ignore" });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   while (!condition() && child.exitCode === null) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(0.2);
   }
   if (child.exitCode !== null) {
     throw new Error(`${command} ${args.join(" ")} ended before it could be killed`);

@@ -1,0 +1,120 @@
+import { spawn, spawnSync } from "child_process";
+import { Client, configFile, must, onNode, root, run, upWith } from "./lab";
+import { changedBy, expectSteadyState, realServers, resourceHistory, services, sharedDisk, threeNodes } from "./state";
+
+const { nodes } = threeNodes;
+
+/** What must stay as it is while only the configuration of a running cluster changes. */
+const running = (): unknown => nodes.map((node) => [services(node), resourceHistory(node)]);
+
+/** Changes to the system while it serves: by its configuration and by hand. */
+export function changes(): void {
+  describe("a running system", () => {
+    test("shows what was changed by hand in the cluster's configuration; the next up mends that and nothing else", () => {
+      expect(must("make", "status")).not.toContain("changed by hand");
+      onNode("node1", "crm_attribute --type crm_config --name stonith-timeout --update 99s");
+      onNode(
+        "node3",
+        "crm_resource --resource Director --meta --set-parameter migration-threshold --parameter-value 7",
+      );
+      const before = running();
+
+      const status = must("make", "status");
+      expect(status).toMatch(/node1: cluster\/drift: fencing was changed by hand/);
+      expect(status).toMatch(/found: .*stonith-timeout.*99s/);
+      expect(status).toMatch(/node3: cluster\/drift: LVS was changed by hand/);
+      expect(status).toMatch(/found: .*migration-threshold.*7/);
+
+      const up = must("make", "up");
+      expect(changedBy(up).sort()).toEqual(["node1-cluster-configure-fencing", "node3-cluster-configure-LVS"]);
+      expect(onNode("node1", "crm_attribute --type crm_config --name stonith-timeout --query --quiet")).toBe("46s");
+      expect(onNode("node1", "crm configure show Director")).not.toContain("migration-threshold");
+      expect(must("make", "status")).not.toContain("changed by hand");
+      expect(running()).toEqual(before);
+      expectSteadyState();
+    });
+
+    test("takes in a changed check interval: the director's step alone, and no connection is lost", async () => {
+      for (const node of realServers) {
+        onNode(node, "seq 3000000 >/var/www/html/download");
+      }
+      const hash = must("sh", "-c", "seq 3000000 | sha256sum");
+      const ldirectord = (): string => onNode("node3", "pgrep -f 'ldirectord .* start'");
+      const before = ldirectord();
+      const file = configFile("interval", { "smt-ha:checkInterval": 10 });
+      expect(changedBy(must("lab/stack", "dev", "preview", "--config-file", file))).toEqual([
+        "node3-director-configure",
+      ]);
+
+      const client = new Client();
+      const download = spawn(
+        "lab/client",
+        ["sh", "-c", "curl -sf --limit-rate 350k http://192.0.2.10/download | sha256sum"],
+        { cwd: root },
+      );
+      let downloaded = "";
+      download.stdout.on("data", (text: Buffer) => (downloaded += text.toString()));
+      const ended = new Promise((resolve) => download.once("close", resolve));
+
+      const up = must("lab/stack", "dev", "up", "--config-file", file);
+      expect(changedBy(up)).toEqual(["node3-director-configure"]);
+      expect(onNode("node3", "grep -c 'reread new configuration' /var/log/ldirectord.log")).not.toBe("0");
+      expect(ldirectord()).toBe(before);
+      // Of no use if it was over before.
+      expect(download.exitCode).toBeNull();
+      await ended;
+      expect(downloaded.trim()).toBe(hash);
+      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+
+      must("make", "up");
+      for (const node of realServers) {
+        onNode(node, "rm /var/www/html/download");
+      }
+      expectSteadyState();
+    });
+
+    test("takes a new password for hacluster, and tells nobody", () => {
+      const up = must("lab/stack", "dev", "up", "--replace", "**::cluster-hacluster");
+      expect(changedBy(up).sort()).toEqual(["cluster-hacluster", ...nodes.map((node) => `${node}-cluster-password`)]);
+
+      const { deployment } = JSON.parse(must("sh", "-c", "lab/stack dev stack export --show-secrets 2>/dev/null")) as {
+        deployment: { resources: { urn: string; outputs?: { result?: { plaintext: string } } }[] };
+      };
+      const [result] = deployment.resources.flatMap(({ urn, outputs }) =>
+        urn.endsWith("::cluster-hacluster") && outputs?.result ? [outputs.result] : [],
+      );
+      const password = JSON.parse(result.plaintext) as string;
+      expect(password).toHaveLength(24);
+      // Perl's getpwnam gives root the hash of the shadow file.
+      const check = "perl -e '($p = <STDIN>) =~ s/\\n//; $h = (getpwnam q(hacluster))[1]; exit(crypt($p, $h) ne $h)'";
+      for (const node of nodes) {
+        expect(spawnSync("lab/ssh", [node, check], { cwd: root, input: password }).status).toBe(0);
+        expect(spawnSync("lab/ssh", [node, check], { cwd: root, input: "another" }).status).toBe(1);
+        const search = "grep -rlF -f - /etc /root /tmp /var/log /var/lib/smt-ha /run/log";
+        expect(spawnSync("lab/ssh", [node, search], { cwd: root, input: password, encoding: "utf8" }).stdout).toBe("");
+      }
+      expect(up).not.toContain(password);
+      expect(must("lab/stack", "dev", "stack", "export")).not.toContain(password);
+    });
+
+    test("refuses what can't change while it runs, says what to do, and changes nothing", () => {
+      const before = [running(), onNode("node1", `sbd -d ${sharedDisk}-part1 dump`)];
+      const { code, output } = upWith("msgwait", { "smt-ha:msgwait": 40 });
+      expect(code).not.toBe(0);
+      expect(output).toMatch(/smt-ha: node1: step sbd\/create failed/);
+      expect(output).toMatch(/msgwait 30 s, and is in use by: .*node1/);
+      expect(output).toMatch(/next: {2}stop the cluster on all nodes, run 'sbd -d \S+ -1 15 -4 40 create'/);
+
+      const format = (cluster: string, slots: number): string => {
+        const step = `smt-ha ocfs/format --device ${sharedDisk}-part2 --label smt --wipe no`;
+        const result = run("lab/ssh", "node1", `${step} --cluster ${cluster} --slots ${slots}`);
+        expect(result.code).toBe(cluster === "smtha" && slots === 8 ? 0 : 1);
+        return result.output;
+      };
+      format("smtha", 8);
+      expect(format("other", 8)).toContain("-part2 holds an OCFS2 file system 'smt' of the cluster 'smtha'");
+      expect(format("smtha", 12)).toContain("-part2 is made for 8 nodes, not for 12");
+      expect([running(), onNode("node1", `sbd -d ${sharedDisk}-part1 dump`)]).toEqual(before);
+    });
+  });
+}

@@ -1,0 +1,83 @@
+import { parse } from "yaml";
+import * as fs from "fs";
+import * as path from "path";
+import { must, onNode, root } from "./lab";
+
+export const realServers = ["node1", "node2"];
+export const sharedDisk = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
+
+/** The lab's stack: its nodes, and which of them may balance. */
+export const threeNodes = { nodes: [...realServers, "node3"], directors: ["node3"] };
+/** The same with a second director. */
+export const fourNodes = { nodes: [...threeNodes.nodes, "node4"], directors: ["node3", "node4"] };
+
+/** The `nodes` of the stack with two directors. */
+export const twoDirectors = (
+  parse(fs.readFileSync(path.join(root, "Pulumi.two-directors.yaml"), "utf8")) as {
+    config: { "smt-ha:nodes": unknown[] };
+  }
+).config["smt-ha:nodes"];
+
+/** The director that holds the service address. */
+export const activeDirector = (): string =>
+  onNode("node1", "crm_resource --resource Director --locate 2>&1").split(" ").pop() ?? "";
+
+/** A director's real servers with weight, such as `80 192.0.2.11`. */
+export const table = (director = "node3"): string[] =>
+  [...onNode(director, "ipvsadm -Sn").matchAll(/-a -t 192\.0\.2\.10:(\d+) -r ([\d.]+):\d+ .*-w [1-9]/g)]
+    .map(([, port, server]) => `${port} ${server}`)
+    .sort();
+
+/** The table while all real servers, or only these, are healthy. */
+export const tableOf = (...servers: string[]): string[] =>
+  [443, 80].flatMap((port) => servers.map((server) => `${port} 192.0.2.1${server.slice(-1)}`));
+export const full = tableOf(...realServers);
+
+/** Asks the service for its health page, as a client; throws where it does not answer. */
+export const ask = (scheme: "http" | "https"): string =>
+  must("lab/client", "curl", "-skf", "--max-time", "5", `${scheme}://192.0.2.10/test.html`);
+
+/** The state that every test must leave behind. */
+export function expectSteadyState({ nodes, directors } = threeNodes): void {
+  const monitor = onNode("node1", "crm_mon -R -r -n -1");
+  expect(monitor).toContain("partition with quorum");
+  for (const node of nodes) {
+    expect(monitor).toMatch(new RegExp(`Node ${node}( \\(\\d+\\))?: online`));
+  }
+  expect(monitor.match(/Node node\d/g)).toHaveLength(nodes.length);
+  expect(monitor).not.toMatch(/FAILED|Failed|UNCLEAN/);
+  expect(onNode("node1", "crm_verify -LV 2>&1")).toBe("");
+  const slots = onNode("node1", `sbd -d ${sharedDisk}-part1 list`);
+  for (const node of nodes) {
+    expect(slots).toMatch(new RegExp(`\t${node}\tclear`));
+    expect(onNode(node, "grep -c ' /smt ocfs2 ' /proc/mounts || true")).toBe(realServers.includes(node) ? "1" : "0");
+  }
+  const active = activeDirector();
+  for (const director of directors) {
+    expect(table(director)).toEqual(director === active ? full : []);
+    expect(onNode(director, "ip -o -4 address show to 192.0.2.10 | wc -l")).toBe(director === active ? "1" : "0");
+  }
+}
+
+/** What would differ if a member's cluster services had been restarted: their processes, and when these started. */
+export const services = (node: string): string =>
+  onNode(
+    node,
+    "systemctl show --property Id,MainPID,ExecMainStartTimestampMonotonic sbd corosync pacemaker; cat /proc/sys/kernel/random/boot_id",
+  );
+
+/** What the cluster has done with each resource on a node, and when it last made a difference. */
+export function resourceHistory(node: string): string[] {
+  const status = onNode("node1", "cibadmin --query --scope status");
+  const state = status.split("<node_state ").find((part) => part.includes(` uname="${node}"`)) ?? "";
+  return [...state.matchAll(/<lrm_rsc_op id="([^"]+)"[^>]* last-rc-change="(\d+)"/g)].map(
+    ([, id, time]) => `${id} ${time}`,
+  );
+}
+
+/** Names of the resources that a `pulumi up` has changed, or a `preview` would. */
+export const changedBy = (output: string): string[] => [
+  ...new Set(
+    [...output.matchAll(/^ +[-+~]{1,2} +[\w:/]+ (\S+) (?:create|update|replace|delete)d?\b/gm)].map(([, name]) => name),
+  ),
+];
