@@ -5,6 +5,7 @@ import * as path from "path";
 import { RunError } from "@pulumi/pulumi";
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
+import type { CertificateSource } from "./components/certificateAuthority";
 import type { NodeNetwork, Role } from "./components/clusterNode";
 import type { Forwarding, LoadBalancing } from "./components/lvsDirector";
 import type { Repository } from "./components/smtRepositories";
@@ -80,6 +81,13 @@ export interface DatabaseConfig {
   readonly winner?: string;
 }
 
+/** The servers' certificates. */
+export interface CertificateConfig {
+  readonly source: CertificateSource;
+  /** Days that a certificate which the program signs is valid. */
+  readonly days: number;
+}
+
 /** A stack's configuration, checked. */
 export interface StackConfig {
   readonly platform: (typeof platforms)[number];
@@ -93,6 +101,7 @@ export interface StackConfig {
   readonly disk: DiskConfig;
   readonly cluster: ClusterConfig;
   readonly smt: SmtConfig;
+  readonly certificates: CertificateConfig;
   readonly balancing: LoadBalancing;
   readonly database: DatabaseConfig;
 }
@@ -202,6 +211,13 @@ export const rules = {
   clusterName: text("1 to 16 letters, digits, - or _ (OCFS2 takes no more)", "smtha", /^[A-Za-z0-9_-]{1,16}$/),
   watchdogTimeout: integer(5, 600, 15, "seconds"),
   msgwait: integer(10, 1200, 30, "seconds"),
+  caSubject: text(
+    "a distinguished name with a CN, such as '/O=Example/CN=Example SMT CA', of the types C, ST, L, O, OU, CN and emailAddress",
+    "'/O=Example/CN=Example SMT CA'",
+    /^(?=.*\/CN=)(\/(C=[A-Z]{2}|(ST|L|O|OU|CN|emailAddress)=[\p{L}\p{N} '().,:@&_-]{1,64}))+$/u,
+  ),
+  // Two at least, so that half of them is a day; five years at most, so that a root CA of ten serves a while.
+  certificateDays: integer(2, 1825, 730, "days"),
   smtUid: integer(1, 65533, 480),
   nuUser: text("the user name of the mirror credentials, on one line", "UC1234567", oneLine),
   nuPassword: { ...text("the password that belongs to nuUser, on one line", "", oneLine), secret: true },
@@ -703,6 +719,7 @@ function assemble(
       mirrorTime: values.mirrorTime,
       repositories,
     },
+    certificates: { source: { kind: "own", subject: values.caSubject }, days: values.certificateDays },
     balancing: {
       checkInterval: values.checkInterval,
       checkTimeout: values.checkTimeout,

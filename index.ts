@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime";
+import { CertificateAuthority } from "./components/certificateAuthority";
 import { ClusterNode } from "./components/clusterNode";
 import { HaeCluster } from "./components/haeCluster";
 import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
@@ -87,7 +88,19 @@ smtNodes.forEach(
     }),
 );
 
-// What it mirrors.
+// The servers' certificates, and the trust in them.
+const authority = new CertificateAuthority("certificates", {
+  smtNodes,
+  directors,
+  serviceName: config.serviceName,
+  virtualIp: config.virtualIp,
+  domain: config.network.domain,
+  source: config.certificates.source,
+  days: config.certificates.days,
+  now: new Date(),
+});
+
+// What the first SMT node mirrors.
 new SmtRepositories("repositories", {
   smtNodes,
   repositories: config.smt.repositories,
@@ -103,6 +116,7 @@ new LvsDirector("load-balancer", {
   virtualIp: config.virtualIp,
   network: config.network,
   mountPoint: mount.mountPoint,
+  certificates: authority.installed,
   balancing: config.balancing,
 });
 
@@ -111,3 +125,4 @@ export const nodes = Object.fromEntries(
 );
 export const sbdDevice = disk.sbdDevice;
 export const dataDevice = disk.dataDevice;
+export const caCertificate = authority.caCertificate;

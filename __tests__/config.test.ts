@@ -123,6 +123,7 @@ test("the lab's configuration, exactly", () => {
     },
     cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
     smt: { uid: 480, mirrorSources: false, mirrorTime: "01:00", repositories: [] },
+    certificates: { source: { kind: "own", subject: "/O=smt-ha/CN=smt-ha root CA" }, days: 730 },
     balancing: {
       checkInterval: 20,
       checkTimeout: 5,

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { remote } from "@pulumi/command";
 import { ClusterNode } from "../components/clusterNode";
 import { HaeCluster } from "../components/haeCluster";
 import {
@@ -62,6 +63,7 @@ const balance = (directors: number, balancing = guide): Promise<Recording> =>
       virtualIp: "192.0.2.10",
       network,
       mountPoint: "/smt",
+      certificates: [new remote.Command("certificate", { connection: { host: "192.0.2.11" } })],
       balancing,
     });
   });
@@ -75,19 +77,13 @@ describe("the component", () => {
       recording.below("LvsDirector load-balancer").filter((id) => id.startsWith(`Command ${node}-`));
     expect(steps("node1")).toEqual([
       "Command node1-realserver-address",
-      "Command node1-web-provisional-certificate",
       "Command node1-web-apache",
       "Command node1-web-health-page",
     ]);
-    expect(steps("node2")).toEqual([
-      "Command node2-realserver-address",
-      "Command node2-web-provisional-certificate",
-      "Command node2-web-apache",
-    ]);
+    expect(steps("node2")).toEqual(["Command node2-realserver-address", "Command node2-web-apache"]);
     expect(steps("node3")).toEqual([
       "Command node3-director-configure",
       "Command node3-cluster-configure-LVS",
-      "Command node3-director-provisional-trust",
       "Command node3-director-verify",
     ]);
     const after = (name: string): readonly string[] => recording.find(`Command ${name}`).after;
@@ -99,15 +95,13 @@ describe("the component", () => {
       "Command node3-cluster-join",
       "Command node3-director-configure",
     ]);
-    expect(after("node3-director-provisional-trust")).toEqual([
+    // Apache has its certificate before.
+    expect(after("node2-web-apache")).toEqual(["Command certificate", "Command node2-realserver-address"]);
+    expect(after("node3-director-verify")).toEqual([
       "Command node1-web-apache",
+      "Command node1-web-health-page",
       "Command node2-web-apache",
       "Command node3-cluster-configure-LVS",
-    ]);
-    expect(after("node3-director-verify")).toEqual([
-      "Command node1-web-health-page",
-      "Command node3-cluster-configure-LVS",
-      "Command node3-director-provisional-trust",
     ]);
   });
 

@@ -47,6 +47,8 @@ export interface LvsDirectorArgs {
   readonly network: Pick<NodeNetwork, "nic" | "prefixLength">;
   /** Where the shared file system is mounted on the real servers. */
   readonly mountPoint: string;
+  /** What puts the real servers' certificates in place, and the nodes' trust in them. */
+  readonly certificates: readonly pulumi.Resource[];
   readonly balancing: LoadBalancing;
 }
 
@@ -72,11 +74,10 @@ export class LvsDirector extends pulumi.ComponentResource {
         },
         { parent: this },
       );
-      node.host.step("web/provisional-certificate", {}, { parent: this });
       return node.host.step(
         "web/apache",
         { options: { ports }, inputs: { health: healthSite(args.mountPoint, balancing.request) } },
-        { parent: this },
+        { parent: this, dependsOn: [...args.certificates] },
       );
     });
     const [first] = args.smtNodes;
@@ -104,11 +105,10 @@ export class LvsDirector extends pulumi.ComponentResource {
       on: args.directors[0],
     });
     for (const node of args.directors) {
-      node.host.step("director/provisional-trust", { options: { servers } }, { parent: this, dependsOn: serving });
       node.host.step(
         "director/verify",
         { options: { address: virtualIp, ports, servers, config: ldirectordConfig } },
-        { parent: this, dependsOn: [group, page] },
+        { parent: this, dependsOn: [...serving, group, page] },
       );
     }
     this.registerOutputs();

@@ -174,6 +174,17 @@ export function sections(inputs: Readonly<Record<string, string>>): string {
     .join("");
 }
 
+/** Takes sections apart: the result of a step that has more than one. */
+export function parseSections(text: string): Record<string, string> {
+  const [, ...parts] = text.split(/^@@ (.+)\n/m);
+  return Object.fromEntries(
+    Array.from({ length: parts.length / 2 }, (_, index) => {
+      const content = parts[2 * index + 1];
+      return [parts[2 * index], content.endsWith("\n") ? content : `${content}\n`];
+    }),
+  );
+}
+
 function quote(value: string): string {
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replace(/'/g, `'\\''`)}'`;
 }

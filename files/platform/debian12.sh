@@ -16,7 +16,7 @@ platform_lacks() { :; }
 
 # packages_of ROLE: what a node of this role (smt or director) needs.
 packages_of() {
-  echo chrony nftables open-iscsi parted corosync pacemaker crmsh sbd resource-agents
+  echo chrony nftables open-iscsi parted corosync pacemaker crmsh sbd resource-agents ca-certificates openssl
   case $1 in
   smt) echo dlm-controld ocfs2-tools apache2 ;;
   director) echo ldirectord ipvsadm ;;
@@ -110,10 +110,18 @@ smt_enable() { rcsmt start; }
 
 WEB_GROUP=www-data
 WEB_ROOT=/var/www/html
-SERVER_CERTIFICATE=/etc/ssl/certs/smt-ha.pem
+# What Apache's configuration names; links.
+SERVER_CERTIFICATE=/etc/ssl/private/smt-ha.pem
 SERVER_KEY=/etc/ssl/private/smt-ha.key
-TRUST_FOLDER=/etc/ssl/certs
+# Where the system takes root CAs from, in files *.crt.
+TRUST_FOLDER=/usr/local/share/ca-certificates
 WEB_SERVICE=apache2
+
+# trust_refresh: makes the system trust what is in TRUST_FOLDER, and nothing that is no longer there.
+trust_refresh() {
+  update-ca-certificates
+  find -L /etc/ssl/certs -name 'smt-ha-*.pem' -type l -exec rm -f {} +
+}
 
 # web_tls_enable: https with the node's certificate, for the same documents as http.
 web_tls_enable() {
