@@ -372,8 +372,6 @@ describe("smt/repositories", () => {
     node.check("grep ^Y /run/doubles/catalogs | cut -d '|' -f 3-4 | sort").trim().split("\n");
   const changes = (): string[] => node.calls().filter((call) => !/ -b/.test(call));
 
-  beforeEach(() => node.check("mkdir -p /var/lib/smt-ha"));
-
   test("enables what upstream lists, sets up what is custom; the second time, nothing", () => {
     node.write("/run/doubles/upstream", upstream);
     expect(apply(pool, tools)).toEqual({
@@ -474,11 +472,13 @@ describe("smt/verify", () => {
   const inputs = { repositories: repositoryList([pool, tools]) };
 
   test("waits until the node lists all of them as mirrored", async () => {
-    node.write("/run/doubles/catalogs", upstream + "Y|zypp|Tools||In-house packages|Y|http://rpm.lab/tools\n");
     const step = node.start("smt-ha smt/verify --rev 1a2b3c4d");
     step.stdin?.end(`@@ repositories\n${inputs.repositories}`);
     const ended = new Promise((resolve) => step.once("exit", resolve));
     await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(step.exitCode).toBeNull();
+    node.write("/run/doubles/catalogs", upstream + "Y|zypp|Tools||In-house packages|Y|http://rpm.lab/tools\n");
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(step.exitCode).toBeNull();
     node.check("/usr/local/sbin/smt-repos -e SLES11-SP4-Pool sle-11-x86_64");
     expect(await ended).toBe(0);
@@ -507,9 +507,7 @@ describe("smt/mirror", () => {
   beforeEach(() => {
     makeUser();
     mountShared();
-    node.check(
-      "mkdir -p /var/lib/smt-ha && touch /run/doubles/ran && chown smt /run/doubles/ran && mkdir -p /smt/repo && chown smt /smt/repo",
-    );
+    node.check("touch /run/doubles/ran && chown smt /run/doubles/ran && mkdir -p /smt/repo && chown smt /smt/repo");
   });
 
   test("mirrors as the user smt, and keeps what it said", () => {

@@ -13,8 +13,8 @@ ini_merge() {
       keep_blank()
     }
     { line = trim($0); key = trim(substr(line, 1, index(line, "=") - 1)); value = trim(substr(line, index(line, "=") + 1)) }
-    NR == FNR && line ~ /^\[/ { named = line; next }
-    NR == FNR { sections[++count] = named; keys[count] = key; values[count] = value; next }
+    FILENAME == ARGV[1] && line ~ /^\[/ { named = line; next }
+    FILENAME == ARGV[1] { sections[++count] = named; keys[count] = key; values[count] = value; next }
     line == "" { blank = blank $0 "\n"; next }
     line ~ /^\[.*\]$/ { complete(); section = line; print; next }
     {
