@@ -1,3 +1,4 @@
+import type { X509Certificate } from "crypto";
 import * as fs from "fs";
 import * as net from "net";
 import * as os from "os";
@@ -5,6 +6,7 @@ import * as path from "path";
 import { RunError } from "@pulumi/pulumi";
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
+import { chainProblem, isKeyOf, parseCertificates, serverProblem } from "./certificateFiles";
 import type { CertificateSource } from "./components/certificateAuthority";
 import type { NodeNetwork, Role } from "./components/clusterNode";
 import type { Forwarding, LoadBalancing } from "./components/lvsDirector";
@@ -216,6 +218,10 @@ export const rules = {
     "'/O=Example/CN=Example SMT CA'",
     /^(?=.*\/CN=)(\/(C=[A-Z]{2}|(ST|L|O|OU|CN|emailAddress)=[\p{L}\p{N} '().,:@&_-]{1,64}))+$/u,
   ),
+  caCertificateFile: optionalText("the path of a CA's certificate in PEM", "~/smt-ca/ca.crt"),
+  caKeyFile: optionalText("the path of a CA's private key", "~/smt-ca/ca.key"),
+  certificateFile: optionalText("the path of a server's certificate in PEM", "~/smt-ca/server.crt"),
+  certificateKeyFile: optionalText("the path of a server's private key", "~/smt-ca/server.key"),
   // Two at least, so that half of them is a day; five years at most, so that a root CA of ten serves a while.
   certificateDays: integer(2, 1825, 730, "days"),
   smtUid: integer(1, 65533, 480),
@@ -276,6 +282,9 @@ const repositoryRules = {
 /** What only a custom repository has; that has all of it. */
 const customKeys = ["productId", "description", "url"] as const;
 
+/** Keys of the administrator's own certificates. */
+const certificateKeys = ["caCertificateFile", "caKeyFile", "certificateFile", "certificateKeyFile"] as const;
+type CertificateKey = (typeof certificateKeys)[number];
 /** Keys that only machines on vSphere need. */
 const vsphereKeys = ["datacenter", "datastore", "resourcePool", "network", "template"] as const;
 /** Keys of the vSphere provider, each with the environment variable that can stand in for it. */
@@ -351,28 +360,25 @@ export function loadConfig(source: ConfigSource): StackConfig {
     );
   }
 
-  const readKey = (key: string, file: string | undefined): string => {
-    if (file === undefined) {
-      return "";
-    }
-    const mend = setExample(key, rules.sshPrivateKeyFile);
+  /** A file that a key names; undefined, and reported, where it can't be read. */
+  const readText = (key: string, file: string, mend: string): string | undefined => {
     try {
-      const content = source.readFile(path.resolve(file.replace(/^~(?=\/)/, os.homedir())));
-      if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(content)) {
-        report(key, shown(file), "must name a private key", mend);
-      } else if (hasPassphrase(content)) {
-        report(key, shown(file), "must name a private key without a passphrase", mend);
-      }
-      return content;
+      return source.readFile(path.resolve(file.replace(/^~(?=\/)/, os.homedir())));
     } catch (error) {
-      report(
-        key,
-        shown(file),
-        `must name a readable file (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-        mend,
-      );
-      return "";
+      const cause = (error as NodeJS.ErrnoException).code ?? String(error);
+      report(key, shown(file), `must name a readable file (${cause})`, mend);
+      return undefined;
     }
+  };
+  const readKey = (key: string, file: string | undefined, rule: Rule<string> = rules.sshPrivateKeyFile): string => {
+    const mend = setExample(key, rule);
+    const content = file === undefined ? undefined : readText(key, file, mend);
+    if (content !== undefined && !/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(content)) {
+      report(key, shown(file), "must name a private key", mend);
+    } else if (content !== undefined && hasPassphrase(content)) {
+      report(key, shown(file), "must name a private key without a passphrase", mend);
+    }
+    return content ?? "";
   };
   const commonKey = readKey(fullKey("sshPrivateKeyFile"), values.sshPrivateKeyFile);
 
@@ -458,6 +464,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
   checkAddresses();
   checkServiceName();
   checkPairs();
+  const certificateSource = readCertificates();
   checkDatabase();
   checkRepositories();
   if (values.machines === "vsphere") {
@@ -467,7 +474,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
   if (problems.length > 0) {
     throw new ConfigError(problems);
   }
-  return assemble(values as Required<Checked<typeof rules>>, lists, nodes, repositories);
+  return assemble(values as Required<Checked<typeof rules>>, lists, nodes, repositories, certificateSource);
 
   function checkNodes(): void {
     const key = fullKey("nodes");
@@ -565,12 +572,77 @@ export function loadConfig(source: ConfigSource): StackConfig {
     }
   }
 
+  /** Where certificates come from: files of the administrator's, which are checked, or a CA of the service's own. */
+  function readCertificates(): CertificateSource {
+    const own: CertificateSource = { kind: "own", subject: values.caSubject ?? "" };
+    const isSet = (key: CertificateKey): boolean => Boolean(values[key]);
+    const refuse = (key: CertificateKey, found: string, rule: string): void =>
+      report(fullKey(key), found, `must ${rule}`, setExample(fullKey(key), rules[key]));
+
+    if (!certificateKeys.some(isSet)) {
+      return own;
+    }
+    const given = isSet("certificateFile") || isSet("certificateKeyFile");
+    const keyOf = given ? "certificateKeyFile" : "caKeyFile";
+    const needed = certificateKeys.filter((key) => (given ? key !== "caKeyFile" : key.startsWith("ca")));
+    if (given && isSet("caKeyFile")) {
+      const rule = "must be empty where there is a certificate already, which no CA need sign";
+      report(fullKey("caKeyFile"), shown(values.caKeyFile), rule, set(fullKey("caKeyFile"), "''"));
+    }
+    for (const key of needed.filter((name) => !isSet(name))) {
+      refuse(key, "is not set", `be set together with ${needed.filter(isSet).join(" and ")}`);
+    }
+    if (!needed.every(isSet)) {
+      return own;
+    }
+
+    const before = problems.length;
+    const refuseIf = (key: CertificateKey, rule: string | undefined): void => {
+      if (rule && problems.length === before) {
+        refuse(key, shown(values[key]), rule);
+      }
+    };
+    const read = (key: CertificateKey): X509Certificate[] => {
+      const text = readText(fullKey(key), values[key] ?? "", setExample(fullKey(key), rules[key]));
+      const found = text === undefined ? [] : parseCertificates(text);
+      if (text !== undefined && found.length === 0) {
+        refuse(key, shown(values[key]), "name a file of certificates in PEM");
+      }
+      return found;
+    };
+    const authorities = read("caCertificateFile");
+    const chain = given ? [...read("certificateFile"), ...authorities] : authorities;
+    const key = readKey(fullKey(keyOf), values[keyOf], rules[keyOf]);
+    if (problems.length === before) {
+      const now = new Date();
+      refuseIf(
+        "caCertificateFile",
+        chainProblem(authorities, now) ?? (authorities[0].ca ? undefined : "begin with a CA"),
+      );
+      refuseIf("certificateFile", chainProblem(chain, now));
+      if (given) {
+        const name = values.serviceName || `smt.${values.domain}`;
+        refuseIf("certificateFile", serverProblem(chain[0], name));
+      }
+      const certificateOf = given ? "certificateFile" : "caCertificateFile";
+      refuseIf(keyOf, isKeyOf(key, chain[0]) ? undefined : `be the key of the first certificate in ${certificateOf}`);
+    }
+    const pem = (list: readonly X509Certificate[]): string => list.map(String).join("");
+    return given
+      ? { kind: "givenCertificate", certificate: pem(chain.slice(0, -1)), key, ca: pem(chain.slice(-1)) }
+      : { kind: "givenAuthority", ca: pem(chain), key };
+  }
+
   function checkServiceName(): void {
     const { serviceName, domain } = values;
     const same = nodes.find((node) => serviceName && [node.name, `${node.name}.${domain}`].includes(serviceName));
     if (same) {
       const key = fullKey("serviceName");
       report(key, shown(serviceName), `must differ from the name of ${same.name}`, set(key, `smt.${domain}`));
+    }
+    if ((serviceName || `smt.${domain}`).length > 64) {
+      const rule = "must have 64 characters at most, like any common name of a certificate";
+      report(fullKey("serviceName"), shown(serviceName), rule, setExample(fullKey("serviceName"), rules.serviceName));
     }
   }
 
@@ -674,6 +746,7 @@ function assemble(
   lists: Record<keyof typeof listRules, string[]>,
   nodes: readonly NodeConfig[],
   repositories: readonly Repository[],
+  certificateSource: CertificateSource,
 ): StackConfig {
   return {
     platform: values.platform,
@@ -719,7 +792,7 @@ function assemble(
       mirrorTime: values.mirrorTime,
       repositories,
     },
-    certificates: { source: { kind: "own", subject: values.caSubject }, days: values.certificateDays },
+    certificates: { source: certificateSource, days: values.certificateDays },
     balancing: {
       checkInterval: values.checkInterval,
       checkTimeout: values.checkTimeout,

@@ -1,5 +1,7 @@
+import { execFileSync } from "child_process";
 import * as fs from "fs";
 import * as os from "os";
+import * as path from "path";
 import { ConfigError, ConfigSource, loadConfig, readFile, rules, StackConfig } from "../config";
 import { applyCommand } from "./support/pulumiConfig";
 import { labStack, schema } from "./support/stack";
@@ -13,6 +15,46 @@ const files: Record<string, string> = {
   "/keys/openssh-encrypted": `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.from("openssh-key-v1\0aes256-ctr\0bcrypt").toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`,
   [`${os.homedir()}/.ssh/id_rsa`]: privateKey,
 };
+
+/** A CA of an administrator's, one below it, and certificates: made anew, since they end some day. */
+const pki = ((): Record<string, string> => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-pki-"));
+  const script = `
+    cd ${folder}
+    ca() { openssl req -x509 -newkey rsa:2048 -nodes -keyout $1.key -out $1.crt -days 30 -subj "/CN=$1"; }
+    sign() { # NAME ISSUER EXTENSIONS DAYS
+      openssl req -new -newkey rsa:2048 -nodes -keyout $1.key -out $1.csr -subj "/CN=$1"
+      printf "$3" >ext
+      openssl x509 -req -in $1.csr -CA $2.crt -CAkey $2.key -CAcreateserial -days $4 -extfile ext -out $1.crt
+    }
+    ca root; ca other
+    sign issuing root 'basicConstraints=critical,CA:TRUE' 30
+    sign server issuing 'subjectAltName=DNS:smt.smt-ha.lab' 30
+    sign client issuing 'subjectAltName=DNS:smt.smt-ha.lab\nextendedKeyUsage=clientAuth' 30
+    sign elsewhere issuing 'subjectAltName=DNS:www.example.com' 30
+    sign ended issuing 'subjectAltName=DNS:smt.smt-ha.lab' -1
+    openssl rsa -aes128 -passout pass:hush -in root.key -out encrypted.key`;
+  execFileSync("bash", ["-e", "-c", script], { stdio: "pipe" });
+  const made = fs
+    .readdirSync(folder)
+    .map((name): [string, string] => [name, fs.readFileSync(`${folder}/${name}`, "utf8")]);
+  fs.rmSync(folder, { recursive: true });
+  return Object.fromEntries(made);
+})();
+Object.assign(
+  files,
+  Object.fromEntries(Object.entries(pki).map(([name, content]) => [`/pki/${name}`, content])),
+  Object.fromEntries(
+    // Where the mending commands point to.
+    [
+      ["ca.crt", pki["issuing.crt"] + pki["root.crt"]],
+      ["ca.key", pki["issuing.key"]],
+      ["server.crt", pki["server.crt"]],
+      ["server.key", pki["server.key"]],
+    ].map(([name, content]) => [`${os.homedir()}/smt-ca/${name}`, content]),
+  ),
+  { "/pki/chain": pki["issuing.crt"] + pki["root.crt"], "/pki/turned": pki["root.crt"] + pki["issuing.crt"] },
+);
 
 const good: Record<string, string> = { ...labStack, "smt-ha:sshPrivateKeyFile": "/keys/lab" };
 
@@ -222,6 +264,32 @@ test("the environment can stand in for the vSphere provider's keys", () => {
   expect(problemsOf(values, { VSPHERE_SERVER: "vcenter", VSPHERE_USER: "me", VSPHERE_PASSWORD: "hush" })).toEqual([]);
 });
 
+describe("the administrator's own", () => {
+  const own = (keys: Record<string, string>): StackConfig =>
+    load(withKeys(Object.fromEntries(Object.entries(keys).map(([key, value]) => [`smt-ha:${key}`, value]))));
+
+  test("CA, with the certificates above it", () => {
+    expect(own({ caCertificateFile: "/pki/chain", caKeyFile: "/pki/issuing.key" }).certificates.source).toEqual({
+      kind: "givenAuthority",
+      ca: files["/pki/chain"],
+      key: pki["issuing.key"],
+    });
+  });
+
+  test.each([
+    ["/pki/server.crt", "/pki/chain"],
+    ["~/smt-ca/server.crt", "/pki/chain"],
+  ])("certificate %s, which servers show with all that is below the root", (certificateFile, caCertificateFile) => {
+    const keys = { caCertificateFile, certificateFile, certificateKeyFile: "/pki/server.key" };
+    expect(own(keys).certificates.source).toEqual({
+      kind: "givenCertificate",
+      certificate: pki["server.crt"] + pki["issuing.crt"],
+      key: pki["server.key"],
+      ca: pki["root.crt"],
+    });
+  });
+});
+
 const subnetRule = "must be a host's address in the subnet of the gateway, 192.0.2.1/24";
 const set = (key: string, value: string): string => `pulumi config set ${key} ${value}`;
 const setPath = (key: string, value: string): string => `pulumi config set --path '${key}' ${value}`;
@@ -235,6 +303,47 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
   "missing platform": [
     withKeys({ "smt-ha:platform": undefined }),
     problem("smt-ha:platform", "is not set", "must be one of: debian12", set("smt-ha:platform", "debian12")),
+  ],
+  "service name that no certificate can have as its common name": [
+    withKeys({ "smt-ha:serviceName": `smt.${"long-".repeat(12)}x.example.com` }),
+    problem(
+      "smt-ha:serviceName",
+      `is "smt.${"long-".repeat(12)}x.example.com"`,
+      "must have 64 characters at most, like any common name of a certificate",
+      set("smt-ha:serviceName", "smt.example.com"),
+    ),
+  ],
+  ...Object.fromEntries(
+    [
+      "SMT CA",
+      "/O=Example",
+      "/C=Germany/CN=SMT",
+      "/X=1/CN=SMT",
+      "/CN=SMT/",
+      "/CN=S\\M",
+      `/CN=${"x".repeat(65)}`,
+      "/CN=a\n@@ root",
+    ].map((subject) => [
+      `CA subject ${subject}`,
+      [
+        withKeys({ "smt-ha:caSubject": subject }),
+        problem(
+          "smt-ha:caSubject",
+          `is ${JSON.stringify(subject)}`,
+          "must be a distinguished name with a CN, such as '/O=Example/CN=Example SMT CA', of the types C, ST, L, O, OU, CN and emailAddress",
+          set("smt-ha:caSubject", "'/O=Example/CN=Example SMT CA'"),
+        ),
+      ],
+    ]),
+  ),
+  "certificates of a day": [
+    withKeys({ "smt-ha:certificateDays": "1" }),
+    problem(
+      "smt-ha:certificateDays",
+      'is "1"',
+      "must be a whole number of days from 2 to 1825",
+      set("smt-ha:certificateDays", "730"),
+    ),
   ],
   "unknown kind of machines": [
     withKeys({ "smt-ha:machines": "vmware" }),
@@ -785,6 +894,117 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
     ),
   ],
 };
+
+/** Certificates that don't do: the keys, the one to blame, and what is said of it. */
+const badCertificates: Record<string, [Record<string, string>, string, string | RegExp]> = {
+  "a CA without its key": [
+    { caCertificateFile: "/pki/root.crt" },
+    "caKeyFile",
+    "must be set together with caCertificateFile",
+  ],
+  "a CA's key without its certificate": [
+    { caKeyFile: "/pki/root.key" },
+    "caCertificateFile",
+    "must be set together with caKeyFile",
+  ],
+  "a certificate without its key": [
+    { caCertificateFile: "/pki/chain", certificateFile: "/pki/server.crt" },
+    "certificateKeyFile",
+    "must be set together with caCertificateFile and certificateFile",
+  ],
+  "a CA that signs beside a certificate": [
+    {
+      caCertificateFile: "/pki/chain",
+      caKeyFile: "/pki/issuing.key",
+      certificateFile: "/pki/server.crt",
+      certificateKeyFile: "/pki/server.key",
+    },
+    "caKeyFile",
+    "must be empty where there is a certificate already, which no CA need sign",
+  ],
+  "a missing file": [
+    { caCertificateFile: "/pki/none", caKeyFile: "/pki/root.key" },
+    "caCertificateFile",
+    "must name a readable file (ENOENT)",
+  ],
+  "a file of something else": [
+    { caCertificateFile: "/keys/lab.pub", caKeyFile: "/pki/root.key" },
+    "caCertificateFile",
+    "must name a file of certificates in PEM",
+  ],
+  "a key with a passphrase": [
+    { caCertificateFile: "/pki/root.crt", caKeyFile: "/pki/encrypted.key" },
+    "caKeyFile",
+    "must name a private key without a passphrase",
+  ],
+  "the key of another": [
+    { caCertificateFile: "/pki/root.crt", caKeyFile: "/pki/other.key" },
+    "caKeyFile",
+    "must be the key of the first certificate in caCertificateFile",
+  ],
+  "a CA that is none": [
+    { caCertificateFile: "/pki/server.crt", caKeyFile: "/pki/server.key" },
+    "caCertificateFile",
+    "must end with a root CA: CN=server is none",
+  ],
+  "a chain without its root": [
+    { caCertificateFile: "/pki/issuing.crt", caKeyFile: "/pki/issuing.key" },
+    "caCertificateFile",
+    "must end with a root CA: CN=issuing is none",
+  ],
+  "a chain in the wrong order": [
+    { caCertificateFile: "/pki/turned", caKeyFile: "/pki/root.key" },
+    "caCertificateFile",
+    "must hold certificates in order, each signed by the next CA: CN=root is not signed by CN=issuing",
+  ],
+  ...Object.fromEntries(
+    (
+      [
+        [
+          "of another CA",
+          "/pki/root.crt",
+          "server",
+          "must hold certificates in order, each signed by the next CA: CN=server is not signed by CN=root",
+        ],
+        [
+          "of another service",
+          "/pki/chain",
+          "elsewhere",
+          "must have smt.smt-ha.lab among its names (SAN), which are: DNS:www.example.com",
+        ],
+        ["of a client", "/pki/chain", "client", "must be a server's: its extended key usage has no serverAuth"],
+        [
+          "that has ended",
+          "/pki/chain",
+          "ended",
+          /^must hold what is valid now: CN=ended is valid from .* GMT to .* GMT$/,
+        ],
+      ] as const
+    ).map(([name, caCertificateFile, file, rule]) => [
+      `a certificate ${name}`,
+      [
+        { caCertificateFile, certificateFile: `/pki/${file}.crt`, certificateKeyFile: `/pki/${file}.key` },
+        "certificateFile",
+        rule,
+      ],
+    ]),
+  ),
+};
+
+describe("refuses certificates", () => {
+  test.each(Object.entries(badCertificates))("%s", (_, [keys, key, rule]) => {
+    const problems = problemsOf(
+      withKeys(Object.fromEntries(Object.entries(keys).map(([name, value]) => [`smt-ha:${name}`, value]))),
+    );
+    expect(problems).toEqual([expect.stringContaining(`  smt-ha:${key} `)]);
+    const [, told] = /\n {4}rule: (.*)\n/.exec(problems[0]) ?? [];
+    expect(told).toEqual(typeof rule === "string" ? rule : expect.stringMatching(rule));
+    const example =
+      key === "caKeyFile" && keys.certificateFile ? "''" : (rules as Record<string, { example: string }>)[key].example;
+    expect(mendOf(problems[0])).toBe(set(`smt-ha:${key}`, example));
+    expect(problems[0]).not.toContain("PRIVATE");
+  });
+});
 
 describe("refuses", () => {
   test.each(Object.entries(bad))("%s", (_, [values, ...problems]) => {
