@@ -48,8 +48,13 @@ export class TestNode {
 
   /** Puts the project's files where the program puts them, and installs them. */
   install(): void {
-    fs.cpSync(filesFolder, `/proc/${this.pid}/root/root/smt-ha-files-test/files`, { recursive: true });
+    this.put(filesFolder, "/root/smt-ha-files-test/files");
     this.check("bash smt-ha-files-test/files/install debian12");
+  }
+
+  /** Copies a file or folder of this machine to the node. */
+  put(from: string, to: string): void {
+    fs.cpSync(from, `/proc/${this.pid}/root${to}`, { recursive: true });
   }
 
   /** Runs a shell command as a login over SSH would. */

@@ -28,7 +28,7 @@ const (
 	CHAPSecret = "lab-only-secret"
 
 	// The part of the upstream server that asks for an account: its path, as on Novell's update server, and the account.
-	UpstreamProtected = "/repo/$RCE/"
+	UpstreamProtected = "/repo/"
 	UpstreamUser      = "lab-mirror"
 	UpstreamPassword  = "lab-only-mirror"
 )

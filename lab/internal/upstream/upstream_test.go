@@ -15,7 +15,7 @@ import (
 
 func TestServesFilesRangesAndTheProtectedPartToTheMirrorOnly(t *testing.T) {
 	folder := t.TempDir()
-	for _, file := range []string{"lab-updates/a.rpm", settings.UpstreamProtected + "Lab-Pool/b.rpm"} {
+	for _, file := range []string{"lab-updates/a.rpm", settings.UpstreamProtected + "$RCE/Lab-Pool/b.rpm"} {
 		path := filepath.Join(folder, file)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestServesFilesRangesAndTheProtectedPartToTheMirrorOnly(t *testing.T) {
 	server := httptest.NewServer(Handler(folder, &log))
 	defer server.Close()
 
-	protected := settings.UpstreamProtected + "Lab-Pool/b.rpm"
+	protected := settings.UpstreamProtected + "$RCE/Lab-Pool/b.rpm"
 	for _, c := range []struct {
 		path, user, password, span string
 		status                     int
@@ -76,7 +76,7 @@ func TestTheRepositoriesBuild(t *testing.T) {
 	if output, err := exec.Command("../../upstream/build", folder).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	for _, repository := range []string{"lab-updates", "lab-tools", settings.UpstreamProtected + "Lab-Pool/sles-11-x86_64"} {
+	for _, repository := range []string{"lab-updates", "lab-tools", settings.UpstreamProtected + "$RCE/Lab-Pool/sles-11-x86_64"} {
 		for _, pattern := range []string{"repodata/repomd.xml", "noarch/*.noarch.rpm", "src/*.src.rpm"} {
 			found, err := filepath.Glob(filepath.Join(folder, repository, pattern))
 			if err != nil || len(found) == 0 {
