@@ -164,7 +164,19 @@ test("the lab's configuration, exactly", () => {
       ocfsSlots: 8,
     },
     cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
-    smt: { uid: 480, mirrorSources: false, mirrorTime: "01:00", repositories: [] },
+    smt: {
+      uid: 480,
+      credentials: { user: "lab-mirror", password: "nu-hush" },
+      mirrorSources: false,
+      mirrorTime: "01:00",
+      repositories: [
+        {
+          name: "lab-updates",
+          custom: { productId: 434, description: "Lab updates", url: "http://192.0.2.4/lab-updates/" },
+        },
+        { name: "Lab-Pool", target: "sles-11-x86_64" },
+      ],
+    },
     certificates: { source: { kind: "own", subject: "/O=smt-ha/CN=smt-ha root CA" }, days: 730 },
     balancing: {
       checkInterval: 20,
@@ -760,7 +772,11 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
     problem("smt-ha:mirrorTime", 'is "24:00"', "must be a time of day, HH:MM", set("smt-ha:mirrorTime", "01:00")),
   ],
   "repositories without mirror credentials": [
-    withKeys({ "smt-ha:repositories": JSON.stringify([tools]) }),
+    withKeys({
+      "smt-ha:repositories": JSON.stringify([tools]),
+      "smt-ha:nuUser": "",
+      "smt-ha:nuPassword": "",
+    }),
     problem(
       "smt-ha:nuUser",
       "is not set",
@@ -775,7 +791,7 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
     ),
   ],
   "mirror credentials without a password": [
-    withKeys({ "smt-ha:nuUser": "UC1" }),
+    withKeys({ "smt-ha:repositories": "[]", "smt-ha:nuUser": "UC1", "smt-ha:nuPassword": "" }),
     problem(
       "smt-ha:nuPassword",
       "is not set",
@@ -784,7 +800,7 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
     ),
   ],
   "mirror credentials without a user": [
-    withKeys({ "smt-ha:nuPassword": "nu-hush" }),
+    withKeys({ "smt-ha:repositories": "[]", "smt-ha:nuUser": "", "smt-ha:nuPassword": "nu-hush" }),
     problem("smt-ha:nuUser", "is not set", "must be set where nuPassword is", set("smt-ha:nuUser", "UC1234567")),
   ],
   "mirror password of two lines": [

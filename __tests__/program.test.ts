@@ -1,4 +1,4 @@
-import { labStack, stackValues } from "./support/stack";
+import { labSecrets, labStack, stackValues } from "./support/stack";
 import type { Recording } from "./support/recorder";
 
 // The lab makes its key when it starts: any will do here.
@@ -142,7 +142,7 @@ test("SMT mirrors on its first node, what and with which credentials the configu
 });
 
 describe("the lab's stack with two directors", () => {
-  const values = stackValues("two-directors", { "smt-ha:chapSecret": "chap-hush", "vsphere:password": "vcenter-hush" });
+  const values = stackValues("two-directors", labSecrets);
 
   test("differs from the other by its fourth node alone", () => {
     const { "smt-ha:nodes": nodes, ...others } = values;

@@ -27,5 +27,12 @@ export function stackValues(stack: string, secrets: Readonly<Record<string, stri
   return Object.fromEntries(values.map(([name, value]) => [name, text(value)]));
 }
 
-/** The lab's stack; its encrypted values are replaced. */
-export const labStack = stackValues("dev", { "smt-ha:chapSecret": "chap-hush", "vsphere:password": "vcenter-hush" });
+/** What stands for the encrypted values of the lab's stacks. */
+export const labSecrets = {
+  "smt-ha:chapSecret": "chap-hush",
+  "smt-ha:nuPassword": "nu-hush",
+  "vsphere:password": "vcenter-hush",
+};
+
+/** The lab's stack. */
+export const labStack = stackValues("dev", labSecrets);
