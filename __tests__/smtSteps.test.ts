@@ -264,6 +264,27 @@ describe("smt/web", () => {
   });
 });
 
+describe("smt/start", () => {
+  beforeEach(() => {
+    node.check("mkdir -p /etc/apache2/sites-available /etc/apache2/sites-enabled");
+    for (const command of ["a2enmod", "a2ensite", "rcsmt"]) {
+      executable(`/usr/local/sbin/${command}`, `#!/bin/bash\necho "${command} $*" >>/run/doubles/calls\n`);
+    }
+  });
+
+  test("starts SMT when Apache has its certificate", () => {
+    expect(node.step("smt/start").code).toBe(0);
+    expect(node.calls()).toEqual(["a2enmod -q ssl", "a2ensite -q smt-ha-tls", "rcsmt start"]);
+  });
+
+  test("tells why SMT does not start", () => {
+    executable("/usr/local/sbin/rcsmt", "#!/bin/bash\necho 'Setting smt certificate failed'\nexit 1\n");
+    expect(node.step("smt/start").stderr).toMatch(
+      failed("smt/start", "SMT does not start: Setting smt certificate failed"),
+    );
+  });
+});
+
 describe("smt/links", () => {
   const folder = "/var/www/html/repo";
   const links = (): Result => node.step("smt/links", { mount: "/smt" });

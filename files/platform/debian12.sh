@@ -106,7 +106,8 @@ SMT_SYNC=smt-sync
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
 
-smt_enable() { rcsmt start; }
+# It looks for its certificate where Apache has it.
+smt_enable() { web_tls_enable && rcsmt start; }
 
 WEB_GROUP=www-data
 WEB_ROOT=/var/www/html
