@@ -5,6 +5,7 @@ import { disk } from "./disk";
 import { interruptions } from "./interruptions";
 import { machines } from "./machines";
 import { run } from "./lab";
+import { service } from "./service";
 
 // One file, since the parts build on each other and jest gives files no order.
 jest.setTimeout(30 * 60 * 1000);
@@ -16,6 +17,7 @@ beforeAll(() => {
 interruptions();
 disk();
 cluster();
+service();
 changes();
 directors();
 machines();

@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import { inLab, killWhen, labFolder, must, report, root, run, upWith } from "./lab";
+import { expectFailure, inLab, killWhen, labFolder, must, report, root, run, upWith } from "./lab";
 
 /** The lab's SAN with two more LUNs: one too small, and one with somebody's data. */
 const smallLun = 8;
@@ -15,16 +15,6 @@ function addLun(lun: number, image: string): void {
 }
 
 const hash = (file: string): string => must("sha256sum", file).split(" ")[0];
-
-/** What must stand in the error of an `up` that fails on a node. */
-function expectFailure(output: string, step: string, ...causes: RegExp[]): void {
-  expect(output).toMatch(new RegExp(`smt-ha: node[123]: step ${step} failed`));
-  for (const cause of causes) {
-    expect(output).toMatch(cause);
-  }
-  expect(output).toMatch(/next: {2}\S/);
-  expect(output).not.toMatch(/lab-only|wrong-secret/);
-}
 
 /** `up` fails, or is killed, again and again on its way; each time nothing is lost and the next `up` goes on. */
 export function interruptions(): void {

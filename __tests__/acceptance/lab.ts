@@ -135,3 +135,13 @@ export function configFile(name: string, changes: Record<string, unknown>): stri
 /** Runs `pulumi up` on the lab's stack with some configuration values changed. */
 export const upWith = (name: string, changes: Record<string, unknown>): Run =>
   run("lab/stack", "dev", "up", "--config-file", configFile(name, changes));
+
+/** What must stand in the error of an `up` that fails on a node. */
+export function expectFailure(output: string, step: string, ...causes: RegExp[]): void {
+  expect(output).toMatch(new RegExp(`smt-ha: node[123]: step ${step} failed`));
+  for (const cause of causes) {
+    expect(output).toMatch(cause);
+  }
+  expect(output).toMatch(/next: {2}\S/);
+  expect(output).not.toMatch(/lab-only|wrong-secret/);
+}
