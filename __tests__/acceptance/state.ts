@@ -78,6 +78,8 @@ export function resourceHistory(node: string): string[] {
 /** Names of the resources that a `pulumi up` has changed, or a `preview` would. */
 export const changedBy = (output: string): string[] => [
   ...new Set(
-    [...output.matchAll(/^ +[-+~]{1,2} +[\w:/]+ (\S+) (?:create|update|replace|delete)d?\b/gm)].map(([, name]) => name),
+    [...output.matchAll(/^ +[-+~]{1,2} +\w+:[\w:/]+ (\S+) (?:create|update|replace|delete)d?\b/gm)].map(
+      ([, name]) => name,
+    ),
   ),
 ];
