@@ -1,4 +1,4 @@
-import type { X509Certificate } from "crypto";
+import * as crypto from "crypto";
 import * as fs from "fs";
 import * as net from "net";
 import * as os from "os";
@@ -10,11 +10,9 @@ import { chainProblem, isKeyOf, parseCertificates, serverProblem } from "./certi
 import type { CertificateSource } from "./components/certificateAuthority";
 import type { NodeNetwork, Role } from "./components/clusterNode";
 import type { Forwarding, LoadBalancing } from "./components/lvsDirector";
+import { platformNames, platforms, type PlatformName } from "./components/platform";
 import type { Repository } from "./components/smtRepositories";
 import type { VspherePlacementArgs } from "./components/vspherePlacement";
-
-/** Platforms that have a file under `files/platform`. */
-export const platforms = ["debian12"] as const;
 
 /** IPVS schedulers: the guide's first, then by name. */
 export const schedulers = ["wlc", "dh", "lblc", "lblcr", "lc", "nq", "rr", "sed", "sh", "wrr"] as const;
@@ -92,7 +90,7 @@ export interface CertificateConfig {
 
 /** A stack's configuration, checked. */
 export interface StackConfig {
-  readonly platform: (typeof platforms)[number];
+  readonly platform: PlatformName;
   readonly nodes: readonly NodeConfig[];
   readonly network: NodeNetwork;
   readonly virtualIp: string;
@@ -173,7 +171,7 @@ const iqn = (rule: string, example: string): Rule<string> =>
 const port = integer(1, 65535, 22);
 
 export const rules = {
-  platform: oneOf(...platforms),
+  platform: oneOf(...platformNames),
   machines: oneOf("vsphere", "existing"),
   virtualIp: address("192.0.2.10"),
   serviceName: {
@@ -370,6 +368,8 @@ export function loadConfig(source: ConfigSource): StackConfig {
       return undefined;
     }
   };
+  const platform = values.platform && platforms[values.platform];
+  const onlyRsa = `an RSA key, the only kind that sshd of platform ${values.platform} knows`;
   const readKey = (key: string, file: string | undefined, rule: Rule<string> = rules.sshPrivateKeyFile): string => {
     const mend = setExample(key, rule);
     const content = file === undefined ? undefined : readText(key, file, mend);
@@ -377,6 +377,8 @@ export function loadConfig(source: ConfigSource): StackConfig {
       report(key, shown(file), "must name a private key", mend);
     } else if (content !== undefined && hasPassphrase(content)) {
       report(key, shown(file), "must name a private key without a passphrase", mend);
+    } else if (content !== undefined && rule === rules.sshPrivateKeyFile && platform?.rsaKeysOnly && !isRsa(content)) {
+      report(key, shown(file), `must name ${onlyRsa}`, mend);
     }
     return content ?? "";
   };
@@ -410,6 +412,10 @@ export function loadConfig(source: ConfigSource): StackConfig {
     const key = `${fullKey("nodes")}[${index}]`;
     const needed = { names: ["name", "address", "role"], words: "name, address and role" } as const;
     const node = fields(key, item, nodeRules, needed);
+    if (platform?.rsaKeysOnly && node.sshHostKey && !node.sshHostKey.startsWith("ssh-rsa ")) {
+      const hostKey = `${key}.sshHostKey`;
+      report(hostKey, shown(node.sshHostKey), `must be ${onlyRsa}`, set(hostKey, "'ssh-rsa AAAA…'"));
+    }
     return {
       name: node.name ?? "",
       address: node.address ?? "",
@@ -602,7 +608,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
         refuse(key, shown(values[key]), rule);
       }
     };
-    const read = (key: CertificateKey): X509Certificate[] => {
+    const read = (key: CertificateKey): crypto.X509Certificate[] => {
       const text = readText(fullKey(key), values[key] ?? "", setExample(fullKey(key), rules[key]));
       const found = text === undefined ? [] : parseCertificates(text);
       if (text !== undefined && found.length === 0) {
@@ -627,7 +633,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
       const certificateOf = given ? "certificateFile" : "caCertificateFile";
       refuseIf(keyOf, isKeyOf(key, chain[0]) ? undefined : `be the key of the first certificate in ${certificateOf}`);
     }
-    const pem = (list: readonly X509Certificate[]): string => list.map(String).join("");
+    const pem = (list: readonly crypto.X509Certificate[]): string => list.map(String).join("");
     return given
       ? { kind: "givenCertificate", certificate: pem(chain.slice(0, -1)), key, ca: pem(chain.slice(-1)) }
       : { kind: "givenAuthority", ca: pem(chain), key };
@@ -680,6 +686,14 @@ export function loadConfig(source: ConfigSource): StackConfig {
     if (nuPassword === "" && (mirrors || nuUser)) {
       const rule = mirrors ? `must be set ${without}` : "must be set where nuUser is";
       report(fullKey("nuPassword"), "is not set", rule, setExample(fullKey("nuPassword"), rules.nuPassword));
+    }
+    if (platform?.firewall === "SuSEfirewall2" && values.forwarding === "masq" && values.firewall) {
+      report(
+        fullKey("forwarding"),
+        shown(values.forwarding),
+        "must be gate or ipip where firewall is true: SuSEfirewall2 drops what real servers answer by way of a director",
+        set(fullKey("forwarding"), rules.forwarding.example),
+      );
     }
     if (watchdogTimeout !== undefined && msgwait !== undefined && msgwait < 2 * watchdogTimeout) {
       report(
@@ -820,6 +834,19 @@ function isPortal(value: string): boolean {
 /** Whether a private key, in PEM or OpenSSH format, is encrypted. */
 function hasPassphrase(key: string): boolean {
   return key.includes("ENCRYPTED") || Buffer.from(key.replace(/^-----.*$/gm, ""), "base64").includes("bcrypt");
+}
+
+/** Whether a private key, in PEM or OpenSSH format, is an RSA key. */
+function isRsa(key: string): boolean {
+  if (key.startsWith("-----BEGIN OPENSSH")) {
+    // Its type stands in it with the type's length before it.
+    return Buffer.from(key.replace(/^-----.*$/gm, ""), "base64").includes("\0\0\0\x07ssh-rsa");
+  }
+  try {
+    return crypto.createPrivateKey(key).asymmetricKeyType === "rsa";
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the address is in the gateway's subnet and neither its network nor its broadcast address. */

@@ -1,7 +1,13 @@
 import { corosyncConf, fencing, sbdConfig } from "../components/haeCluster";
 import { baseServices } from "../components/ocfsMount";
+import { platforms } from "../components/platform";
 import { Disk } from "./support/disk";
 import { Result, TestNode } from "./support/node";
+
+const { debian12 } = platforms;
+const fencingText = fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" });
+const mountText = (...directors: string[]): string =>
+  baseServices(debian12, { device: "/dev/data", mountPoint: "/smt", smtNodes: ["node1", "node2"], directors });
 
 let node: TestNode;
 beforeEach(async () => {
@@ -14,7 +20,7 @@ const causeOf = ({ stderr }: Result): string | undefined => /^ {2}cause: (.*)$/m
 const nothing = { code: 0, stdout: "", stderr: "" };
 
 describe("cluster/configure", () => {
-  const text = fencing({ msgwait: 30 }) + baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3"]);
+  const text = fencingText + mountText("node3");
   const configure = (crm = text): Result => node.step("cluster/configure", { part: "all" }, { crm });
   const object = (name: string): string => node.run(`cat /run/doubles/cib/${name}`).stdout;
   const loads = (): string[] => node.calls().map((call) => call.replace(/\/dev\/shm\S+/, "FILE"));
@@ -51,11 +57,12 @@ describe("cluster/configure", () => {
   });
 
   test("removes what the text no longer names, after the new, unless it is gone already", () => {
-    const of = (...directors: string[]): string => baseServices("/dev/data", "/smt", ["node1", "node2"], directors);
-    configure(of("node3", "node4", "node5"));
+    configure(mountText("node3", "node4", "node5"));
     loads();
     node.check("rm /run/doubles/cib/Base-Services-not-on-node4");
-    expect(configure(of("node6")).stderr).toContain("removing Base-Services-not-on-node3 Base-Services-not-on-node5\n");
+    expect(configure(mountText("node6")).stderr).toContain(
+      "removing Base-Services-not-on-node3 Base-Services-not-on-node5\n",
+    );
     expect(loads()).toEqual([load, "crm -F configure delete Base-Services-not-on-node3 Base-Services-not-on-node5"]);
   });
 
@@ -63,7 +70,7 @@ describe("cluster/configure", () => {
     configure();
     loads();
     node.write("/run/doubles/crm-refuses", "");
-    expect(causeOf(configure(fencing({ msgwait: 30 })))).toBe("the cluster refuses the configuration of all");
+    expect(causeOf(configure(fencingText))).toBe("the cluster refuses the configuration of all");
     expect(loads()).toEqual([load]);
     expect(object("fs")).toContain("Filesystem");
   });
@@ -76,7 +83,7 @@ describe("cluster/configure", () => {
     );
     node.check("rm /run/doubles/unsettled");
     node.write("/run/doubles/crm_mon", "Failed Resource Actions:\n  * fs start on node1 returned error\n");
-    expect(causeOf(configure())).toContain("resources failed: Failed Resource Actions:   * fs start on node1");
+    expect(causeOf(configure())).toContain("resources failed:   * fs start on node1");
     node.check("rm /run/doubles/crm_mon");
     loads();
     expect(configure().code).toBe(0);
@@ -90,12 +97,8 @@ describe("cluster/drift", () => {
   test("tells what was changed by hand and what is missing, and changes nothing", () => {
     expect(drift()).toEqual(nothing);
     node.check("mkdir -p /run/doubles/active && touch /run/doubles/active/pacemaker");
-    node.step("cluster/configure", { part: "fencing" }, { crm: fencing({ msgwait: 30 }) });
-    node.step(
-      "cluster/configure",
-      { part: "mount" },
-      { crm: baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3"]) },
-    );
+    node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
+    node.step("cluster/configure", { part: "mount" }, { crm: mountText("node3") });
     expect(drift()).toEqual(nothing);
     node.calls();
     node.write("/run/doubles/cib/stonith-enabled", "false\n");
@@ -115,7 +118,7 @@ missing: group base-group dlm fs
   });
 
   test("says so where the cluster does not run", () => {
-    node.step("cluster/configure", { part: "fencing" }, { crm: fencing({ msgwait: 30 }) });
+    node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
     expect(causeOf(drift())).toBe("the cluster does not run on this node");
   });
 });
@@ -126,15 +129,17 @@ describe("cluster/join", () => {
       nodeName: `node${index + 1}`,
       address: `192.0.2.${first + index}`,
     }));
-  const conf = (count: number, first?: number): string =>
-    corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: members(count, first) });
+  const conf = (count: number, first?: number): string => {
+    const nodes = members(count, first);
+    return corosyncConf(debian12, { clusterName: "smtha", prefixLength: 24, nodes }, nodes[0]);
+  };
   const join = (count = 3, inputs: Record<string, string> = {}, cluster = "smtha"): Result => {
     const online = members(count).map(({ nodeName }) => `  * Node ${nodeName}: online:\n`);
     node.write("/run/doubles/crm_mon", `  * Current DC: node1 - partition with quorum\n${online.join("")}`);
     return node.step(
       "cluster/join",
       { cluster, members: String(count), "earliest-start": "35" },
-      { "corosync.conf": conf(count), sbd: sbdConfig("/dev/sbd"), authkey: "hush".repeat(64), ...inputs },
+      { "corosync.conf": conf(count), sbd: sbdConfig(debian12, "/dev/sbd"), authkey: "hush".repeat(64), ...inputs },
     );
   };
   const sample = "totem {\n\tcluster_name: debian\n}\n";
@@ -201,7 +206,12 @@ describe("cluster/join", () => {
   test.each([
     ["another cluster's member", {}, "other", "this node is a member of the cluster 'smtha', not of 'other'"],
     ["a new key while it runs", { authkey: "tell".repeat(64) }, "smtha", "SBD's configuration or the authentication"],
-    ["a new SBD device while it runs", { sbd: sbdConfig("/dev/other") }, "smtha", "SBD's configuration or the"],
+    [
+      "a new SBD device while it runs",
+      { sbd: sbdConfig(debian12, "/dev/other") },
+      "smtha",
+      "SBD's configuration or the",
+    ],
     ["new numbers while it runs", { "corosync.conf": conf(3, 21) }, "smtha", "the number of node1 node2 node3 would"],
   ])("refuses %s, and changes nothing", (_, inputs, cluster, cause) => {
     join();

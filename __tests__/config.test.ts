@@ -1,4 +1,5 @@
 import { execFileSync } from "child_process";
+import * as crypto from "crypto";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
@@ -7,13 +8,30 @@ import { applyCommand } from "./support/pulumiConfig";
 import { labStack, schema } from "./support/stack";
 
 const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nkey-hush\n-----END OPENSSH PRIVATE KEY-----\n";
+/** As much of a key in OpenSSH's format as tells its type. */
+const opensshKey = (type: string): string => {
+  const word = (text: string): Buffer => Buffer.concat([Buffer.from([0, 0, 0, text.length]), Buffer.from(text)]);
+  const parts = [
+    Buffer.from("openssh-key-v1\0"),
+    word("none"),
+    word("none"),
+    word(""),
+    Buffer.from([0, 0, 0, 1, 0, 0, 0, 51]),
+  ];
+  const key = Buffer.concat([...parts, word(type)]).toString("base64");
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${key}\n-----END OPENSSH PRIVATE KEY-----\n`;
+};
+const pkcs8 = (key: crypto.KeyObject): string => key.export({ type: "pkcs8", format: "pem" }).toString();
 const files: Record<string, string> = {
+  "/keys/ed25519": opensshKey("ssh-ed25519"),
+  "/keys/ed25519-pem": pkcs8(crypto.generateKeyPairSync("ed25519").privateKey),
+  "/keys/rsa": opensshKey("ssh-rsa"),
   "/keys/lab": privateKey,
   "/keys/node2": privateKey.replace("key", "key2"),
   "/keys/lab.pub": "ssh-ed25519 AAAA",
   "/keys/pem-encrypted": "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nAAAA\n",
   "/keys/openssh-encrypted": `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.from("openssh-key-v1\0aes256-ctr\0bcrypt").toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`,
-  [`${os.homedir()}/.ssh/id_rsa`]: privateKey,
+  [`${os.homedir()}/.ssh/id_rsa`]: pkcs8(crypto.generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey),
 };
 
 /** A CA of an administrator's, one below it, and certificates: made anew, since they end some day. */
@@ -310,11 +328,21 @@ const setPath = (key: string, value: string): string => `pulumi config set --pat
 const bad: Record<string, [Record<string, string>, ...string[]]> = {
   "unknown platform": [
     withKeys({ "smt-ha:platform": "sles9" }),
-    problem("smt-ha:platform", 'is "sles9"', "must be one of: debian12", set("smt-ha:platform", "debian12")),
+    problem(
+      "smt-ha:platform",
+      'is "sles9"',
+      "must be one of: debian12, sles11, sles12",
+      set("smt-ha:platform", "debian12"),
+    ),
   ],
   "missing platform": [
     withKeys({ "smt-ha:platform": undefined }),
-    problem("smt-ha:platform", "is not set", "must be one of: debian12", set("smt-ha:platform", "debian12")),
+    problem(
+      "smt-ha:platform",
+      "is not set",
+      "must be one of: debian12, sles11, sles12",
+      set("smt-ha:platform", "debian12"),
+    ),
   ],
   "service name that no certificate can have as its common name": [
     withKeys({ "smt-ha:serviceName": `smt.${"long-".repeat(12)}x.example.com` }),
@@ -618,6 +646,43 @@ const bad: Record<string, [Record<string, string>, ...string[]]> = {
       'is "SHA256:abc"',
       "must be a public host key",
       setPath("smt-ha:nodes[0].sshHostKey", "'ssh-ed25519 AAAA…'"),
+    ),
+  ],
+  "SSH keys that SLES 11 does not know": [
+    withKeys({
+      ...withNodes((nodes) => {
+        node(0, { sshPrivateKeyFile: "/keys/ed25519-pem", sshHostKey: "ssh-ed25519 AAAA" })(nodes);
+        node(1, { sshPrivateKeyFile: "/keys/rsa", sshHostKey: "ssh-rsa AAAA" })(nodes);
+      }),
+      "smt-ha:platform": "sles11",
+      "smt-ha:sshPrivateKeyFile": "/keys/ed25519",
+    }),
+    problem(
+      "smt-ha:sshPrivateKeyFile",
+      'is "/keys/ed25519"',
+      "must name an RSA key, the only kind that sshd of platform sles11 knows",
+      set("smt-ha:sshPrivateKeyFile", "~/.ssh/id_rsa"),
+    ),
+    problem(
+      "smt-ha:nodes[0].sshHostKey",
+      'is "ssh-ed25519 AAAA"',
+      "must be an RSA key, the only kind that sshd of platform sles11 knows",
+      setPath("smt-ha:nodes[0].sshHostKey", "'ssh-rsa AAAA…'"),
+    ),
+    problem(
+      "smt-ha:nodes[0].sshPrivateKeyFile",
+      'is "/keys/ed25519-pem"',
+      "must name an RSA key, the only kind that sshd of platform sles11 knows",
+      setPath("smt-ha:nodes[0].sshPrivateKeyFile", "~/.ssh/id_rsa"),
+    ),
+  ],
+  "masquerading behind SuSEfirewall2": [
+    withKeys({ "smt-ha:platform": "sles12", "smt-ha:forwarding": "masq" }),
+    problem(
+      "smt-ha:forwarding",
+      'is "masq"',
+      "must be gate or ipip where firewall is true: SuSEfirewall2 drops what real servers answer by way of a director",
+      set("smt-ha:forwarding", "gate"),
     ),
   ],
   "portal without a port": [

@@ -1,8 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode } from "../components/clusterNode";
 import { corosyncConf, earliestStart, fencing, HaeCluster, sbdConfig } from "../components/haeCluster";
+import { platforms } from "../components/platform";
 import { record, Recording } from "./support/recorder";
 
+const { debian12 } = platforms;
 const members = (count: number): { nodeName: string; address: string }[] =>
   Array.from({ length: count }, (_, index) => ({ nodeName: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
 
@@ -69,7 +71,7 @@ describe("the component", () => {
     const { inputs, after } = recording.find("Command node1-cluster-configure-fencing");
     expect([inputs.create, inputs.stdin]).toEqual([
       "smt-ha cluster/configure --part fencing --rev REV",
-      `@@ crm\n${fencing({ msgwait: 30 })}`,
+      `@@ crm\n${fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" })}`,
     ]);
     expect(after).toEqual([
       "Command node1-cluster-join",
@@ -120,24 +122,27 @@ describe("the component", () => {
 });
 
 describe("debian12's configuration", () => {
+  const conf = (nodes: ReturnType<typeof members>, prefixLength = 24): string =>
+    corosyncConf(debian12, { clusterName: "smtha", prefixLength, nodes }, nodes[0]);
+
   test("corosync.conf of three nodes and of five", () => {
-    expect(corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: members(3) })).toMatchSnapshot();
-    expect(corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: members(5) })).toMatchSnapshot();
+    expect(conf(members(3))).toMatchSnapshot();
+    expect(conf(members(5))).toMatchSnapshot();
   });
 
   test("a node keeps its number whatever nodes come before it", () => {
     const number = (text: string, node: string): string | undefined =>
       new RegExp(`name: ${node}\\n\\t\\tnodeid: (\\d+)`).exec(text)?.[1];
     const [node1, node2, node3] = members(3);
-    const without = corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: [node1, node3] });
-    const added = corosyncConf({ clusterName: "smtha", prefixLength: 24, nodes: [node2, node1, node3] });
+    const without = conf([node1, node3]);
+    const added = conf([node2, node1, node3]);
     expect([number(without, "node3"), number(added, "node3")]).toEqual(["13", "13"]);
     // Where the subnet is wider, so is the number.
-    const wide = corosyncConf({ clusterName: "smtha", prefixLength: 16, nodes: [node3] });
+    const wide = conf([node3], 16);
     expect(number(wide, "node3")).toBe("525");
   });
 
-  test("SBD", () => expect(sbdConfig("/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
+  test("SBD", () => expect(sbdConfig(debian12, "/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
 
   test.each([
     [10, 26],
@@ -148,7 +153,7 @@ describe("debian12's configuration", () => {
   );
 
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
-    const text = fencing({ msgwait });
+    const text = fencing(debian12, { msgwait, sbdDevice: "/dev/sbd" });
     expect(text).toMatchSnapshot();
     // Fencing that is given up before the node counts as dead would never succeed.
     expect(Number(/stonith-timeout=(\d+)s/.exec(text)?.[1])).toBeGreaterThanOrEqual(1.2 * msgwait);

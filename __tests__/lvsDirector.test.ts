@@ -11,6 +11,7 @@ import {
   lvsGroup,
   realServerSysctl,
 } from "../components/lvsDirector";
+import { platforms } from "../components/platform";
 import { record, Recording } from "./support/recorder";
 
 const guide: LoadBalancing = {
@@ -192,7 +193,7 @@ describe("ldirectord.cf", () => {
 
 describe("the group", () => {
   const group = (balancing: LoadBalancing): string =>
-    lvsGroup({
+    lvsGroup(platforms.debian12, {
       virtualIp: "192.0.2.10",
       network,
       smtNodes,

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode, Role } from "../components/clusterNode";
 import { FirewallNode, firewallRules, NodeFirewall } from "../components/nodeFirewall";
+import { platforms } from "../components/platform";
 import { record, Recording } from "./support/recorder";
 import { TestNode } from "./support/node";
 
@@ -49,12 +50,14 @@ test.each([
   expect(stdin).toContain("tcp dport 2222 accept");
 });
 
-test("rules of an SMT node", () => expect(firewallRules(smt, settings)).toMatchSnapshot());
-test("rules of a director", () => expect(firewallRules(director, settings)).toMatchSnapshot());
+test("rules of an SMT node", () => expect(firewallRules(platforms.debian12, smt, settings)).toMatchSnapshot());
+test("rules of a director", () => expect(firewallRules(platforms.debian12, director, settings)).toMatchSnapshot());
 test("with tunnels, SMT nodes take them from the directors, which take none", () => {
   const tunnels = { ...settings, forwarding: "ipip" } as const;
-  expect(firewallRules(smt, tunnels)).toContain("ip saddr { 192.0.2.13 } ip protocol ipip accept");
-  expect(firewallRules(director, tunnels)).toBe(firewallRules(director, settings));
+  expect(firewallRules(platforms.debian12, smt, tunnels)).toContain("ip saddr { 192.0.2.13 } ip protocol ipip accept");
+  expect(firewallRules(platforms.debian12, director, tunnels)).toBe(
+    firewallRules(platforms.debian12, director, settings),
+  );
 });
 
 describe("node/firewall", () => {
@@ -67,8 +70,11 @@ describe("node/firewall", () => {
 
   const unit = "/etc/systemd/system/smt-ha-firewall.service";
   const dropIn = "/etc/systemd/system/nftables.service.d/smt-ha.conf";
-  const step = (state: "on" | "off", port = "22", rules = firewallRules(smt, settings)): ReturnType<TestNode["step"]> =>
-    node.step("node/firewall", { state, "ssh-port": port }, { rules });
+  const step = (
+    state: "on" | "off",
+    port = "22",
+    rules = firewallRules(platforms.debian12, smt, settings),
+  ): ReturnType<TestNode["step"]> => node.step("node/firewall", { state, "ssh-port": port }, { rules });
   const listen = async (port: number): Promise<void> => {
     node.start(`exec python3 -m http.server ${port}`);
     while (!node.check(`ss -Hltn "sport = :${port}"`)) {

@@ -2,7 +2,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode } from "../components/clusterNode";
 import { HaeCluster } from "../components/haeCluster";
 import { baseServices, OcfsMount, OcfsMountArgs } from "../components/ocfsMount";
+import { platforms } from "../components/platform";
 import { record, Recording } from "./support/recorder";
+
+const services = (...directors: string[]): string =>
+  baseServices(platforms.debian12, {
+    device: "/dev/data",
+    mountPoint: "/smt",
+    smtNodes: ["node1", "node2"],
+    directors,
+  });
 
 const mount = (args: Partial<OcfsMountArgs> = {}): Promise<Recording> =>
   record(() => {
@@ -63,7 +72,7 @@ describe("the component", () => {
       "smt-ha ocfs/format --device /dev/data --cluster smtha --label smt --slots 8 --wipe no --rev REV",
     );
     const configure = recording.find("Command node1-cluster-configure-base-services");
-    expect(configure.inputs.stdin).toBe(`@@ crm\n${baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3"])}`);
+    expect(configure.inputs.stdin).toBe(`@@ crm\n${services("node3")}`);
     expect(configure.after).toContain("Command node1-ocfs-format");
     for (const node of ["node1", "node2"]) {
       const { inputs, after } = recording.find(`Command ${node}-ocfs-verify`);
@@ -79,9 +88,8 @@ describe("the component", () => {
 });
 
 describe("the cluster's configuration of it", () => {
-  test("with one director", () =>
-    expect(baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3"])).toMatchSnapshot());
+  test("with one director", () => expect(services("node3")).toMatchSnapshot());
 
   test("with two directors, each with a constraint of its own", () =>
-    expect(baseServices("/dev/data", "/smt", ["node1", "node2"], ["node3", "node4"])).toMatchSnapshot());
+    expect(services("node3", "node4")).toMatchSnapshot());
 });

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as vsphere from "@pulumi/vsphere";
+import { platforms, type Platform, type PlatformName } from "./platform";
 import { RemoteHost, SshAccess } from "./remoteHost";
 import { VspherePlacement } from "./vspherePlacement";
 
@@ -37,7 +38,7 @@ export interface MachineArgs {
 export interface ClusterNodeArgs {
   readonly role: Role;
   readonly access: SshAccess;
-  readonly platform: string;
+  readonly platform: PlatformName;
   readonly network: NodeNetwork;
   /** Name and address of every node of the cluster. */
   readonly peers: readonly { readonly name: string; readonly address: string }[];
@@ -51,6 +52,7 @@ export interface ClusterNodeArgs {
 export class ClusterNode extends pulumi.ComponentResource {
   readonly role: Role;
   readonly address: string;
+  readonly platform: Platform;
   /** TCP port of sshd. */
   readonly sshPort: number;
   readonly host: RemoteHost;
@@ -63,6 +65,7 @@ export class ClusterNode extends pulumi.ComponentResource {
   ) {
     super("smt-ha:machine:ClusterNode", nodeName, {}, opts);
     this.role = args.role;
+    this.platform = platforms[args.platform];
     this.address = args.access.address;
     this.sshPort = args.access.port;
 

@@ -1,7 +1,9 @@
+import * as crypto from "crypto";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { remote } from "@pulumi/command";
 import { ClusterNode } from "./clusterNode";
+import type { Platform } from "./platform";
 
 /** Seconds without a sign of life until corosync takes a member for lost. */
 const tokenTimeout = 5;
@@ -33,6 +35,7 @@ export class HaeCluster extends pulumi.ComponentResource {
   constructor(name: string, args: HaeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:cluster:HaeCluster", name, {}, opts);
     this.first = args.nodes[0];
+    const { platform } = this.first;
 
     const authkey = new random.RandomPassword(`${name}-authkey`, { length: 256, special: false }, { parent: this });
     const password = new random.RandomPassword(`${name}-hacluster`, { length: 24, special: false }, { parent: this });
@@ -51,7 +54,11 @@ export class HaeCluster extends pulumi.ComponentResource {
             members: args.nodes.length,
             "earliest-start": earliestStart(args.msgwait),
           },
-          inputs: { "corosync.conf": corosyncConf(args), sbd: sbdConfig(args.sbdDevice), authkey: authkey.result },
+          inputs: {
+            "corosync.conf": corosyncConf(platform, args, node),
+            sbd: sbdConfig(platform, args.sbdDevice),
+            authkey: authkey.result,
+          },
         },
         { parent: this, dependsOn: [header] },
       ),
@@ -59,7 +66,7 @@ export class HaeCluster extends pulumi.ComponentResource {
     for (const node of args.nodes) {
       node.host.step("cluster/password", { inputs: { password: password.result } }, { parent: this });
     }
-    this.configure("fencing", fencing(args), { parent: this });
+    this.configure("fencing", fencing(platform, args), { parent: this });
     this.registerOutputs();
   }
 
@@ -68,16 +75,17 @@ export class HaeCluster extends pulumi.ComponentResource {
    *
    * @param part names the part; its objects belong to it from then on
    * @param crm crm shell text: primitives, groups, clones, constraints and properties
-   * @param opts `on` is the node that does it and remembers it; the first one where it is not given
+   * @param opts `on` is the node that does it and remembers it; the first one where it is not given. `until` is a part
+   *   that contains this one: once it is there, this one is left alone
    */
   configure(
     part: string,
     crm: pulumi.Input<string>,
-    opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[]; on?: ClusterNode },
+    opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[]; on?: ClusterNode; until?: string },
   ): remote.Command {
     const command = (opts.on ?? this.first).host.step(
       "cluster/configure",
-      { label: part, options: { part }, inputs: { crm } },
+      { label: part, options: { part, ...(opts.until && { until: opts.until }) }, inputs: { crm } },
       // One after the other, also on different nodes: a load compares with what it has read before.
       { parent: opts.parent, dependsOn: [...this.joined, ...this.configured, ...(opts.dependsOn ?? [])] },
     );
@@ -86,15 +94,62 @@ export class HaeCluster extends pulumi.ComponentResource {
   }
 }
 
+type Member = Pick<ClusterNode, "nodeName" | "address">;
+type Members = Pick<HaeClusterArgs, "clusterName" | "prefixLength"> & { readonly nodes: readonly Member[] };
+
 /**
- * corosync 3's configuration: encrypted and authenticated, each node by name and address. A node's number comes from its
- * address, so that it stays the same whatever nodes come and go.
+ * corosync's configuration for a node: encrypted and authenticated. A node's number comes from its address, so that it
+ * stays the same whatever nodes come and go.
  */
-export function corosyncConf(
-  args: Pick<HaeClusterArgs, "clusterName" | "prefixLength"> & {
-    readonly nodes: readonly Pick<ClusterNode, "nodeName" | "address">[];
-  },
-): string {
+export function corosyncConf({ corosync }: Pick<Platform, "corosync">, args: Members, node: Member): string {
+  return corosync === 1 ? multicastConf(args, node) : nodelistConf(corosync === 2 ? "udpu" : "knet", args);
+}
+
+/**
+ * For corosync 1, which knows no list of nodes: they find each other by multicast, and each is told its own number. It
+ * starts Pacemaker as a plugin, and has no name for a cluster: that stands in a comment, by which the nodes know their own.
+ */
+function multicastConf({ clusterName, prefixLength }: Members, { address }: Member): string {
+  const network = dotted(toNumber(address) - hostPart(address, prefixLength));
+  // From the range for an organisation's own use; another for each cluster.
+  const [first, second] = crypto.createHash("sha256").update(`${clusterName} ${network}`).digest();
+  return `# Written by smt-ha, changes are lost.
+# cluster_name: ${clusterName}
+aisexec {
+	user: root
+	group: root
+}
+
+service {
+	ver: 0
+	name: pacemaker
+	use_mgmtd: no
+}
+
+totem {
+	version: 2
+	secauth: on
+	threads: 0
+	nodeid: ${hostPart(address, prefixLength)}
+	token: ${tokenTimeout * 1000}
+	consensus: ${tokenTimeout * 1200}
+	interface {
+		ringnumber: 0
+		bindnetaddr: ${network}
+		mcastaddr: 239.192.${first}.${second}
+		mcastport: 5405
+	}
+}
+
+logging {
+	to_logfile: no
+	to_syslog: yes
+}
+`;
+}
+
+/** For corosync 2 and 3: each node by name and address. */
+function nodelistConf(transport: "udpu" | "knet", args: Members): string {
   const members = args.nodes.map(
     ({ nodeName, address }) =>
       `\tnode {\n\t\tring0_addr: ${address}\n\t\tname: ${nodeName}\n\t\tnodeid: ${hostPart(address, args.prefixLength)}\n\t}\n`,
@@ -103,7 +158,7 @@ export function corosyncConf(
 totem {
 	version: 2
 	cluster_name: ${args.clusterName}
-	transport: knet
+	transport: ${transport}
 	crypto_cipher: aes256
 	crypto_hash: sha256
 	token: ${tokenTimeout * 1000}
@@ -125,8 +180,11 @@ ${members.join("")}}
 
 /** What an IPv4 address has beside the network's prefix, such as 11 for 192.0.2.11 with 24 bits. */
 function hostPart(address: string, prefixLength: number): number {
-  return address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0) % 2 ** (32 - prefixLength);
+  return toNumber(address) % 2 ** (32 - prefixLength);
 }
+
+const toNumber = (address: string): number => address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 
 /**
  * Seconds after its boot before which a node does not start the cluster: until then, the others may not be done with
@@ -139,7 +197,14 @@ export function earliestStart(msgwait: number): number {
 }
 
 /** SBD's configuration: it watches the disk and the cluster. What is left of a fencing in a node's slot bars no start. */
-export function sbdConfig(device: string): string {
+export function sbdConfig({ sbd }: Pick<Platform, "sbd">, device: string): string {
+  if (sbd === "cluster-glue") {
+    // -W: by a watchdog.
+    return `# Written by smt-ha, changes are lost.
+SBD_DEVICE="${device}"
+SBD_OPTS="-W"
+`;
+  }
   return `# Written by smt-ha, changes are lost.
 SBD_DEVICE="${device}"
 SBD_PACEMAKER=yes
@@ -153,10 +218,16 @@ SBD_TIMEOUT_ACTION=flush,reboot
 
 /**
  * Constraints, as crm shell text, by which a resource runs on these nodes alone, and is not even looked for elsewhere: a
- * node that joins later has no part in it until it is named here, not for a moment.
+ * node that joins later has no part in it until it is named here, not for a moment. Where Pacemaker is too old for that,
+ * there are none: every node that is not kept off has its part.
  */
-export function onlyOn(prefix: string, resource: string, nodes: readonly string[]): string {
-  return nodes
+export function onlyOn(
+  { resourceDiscovery }: Pick<Platform, "resourceDiscovery">,
+  prefix: string,
+  resource: string,
+  nodes: readonly string[],
+): string {
+  return (resourceDiscovery ? nodes : [])
     .map((node) => `location ${prefix}-on-${node} ${resource} resource-discovery=exclusive 0: ${node}\n`)
     .join("");
 }
@@ -167,8 +238,9 @@ export function neverOn(prefix: string, resource: string, nodes: readonly string
 }
 
 /** Fencing and what the cluster does without quorum: OCFS2 must freeze rather than stop, since it could not unmount. */
-export function fencing(args: Pick<HaeClusterArgs, "msgwait">): string {
+export function fencing({ sbd }: Pick<Platform, "sbd">, args: Pick<HaeClusterArgs, "msgwait" | "sbdDevice">): string {
+  const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
   return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 10}s no-quorum-policy=freeze
-primitive stonith-sbd stonith:external/sbd op monitor interval=3600 timeout=60
+primitive stonith-sbd stonith:external/sbd${device} op monitor interval=3600 timeout=60
 `;
 }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode, NodeNetwork } from "./clusterNode";
 import { type HaeCluster, neverOn, onlyOn } from "./haeCluster";
+import type { Platform } from "./platform";
 
 /** How the director passes a packet on: direct routing, tunnelling or NAT. */
 export type Forwarding = "gate" | "ipip" | "masq";
@@ -99,7 +100,7 @@ export class LvsDirector extends pulumi.ComponentResource {
       ),
     );
     // From a director, which starts the group while the real servers are still getting ready.
-    const group = args.cluster.configure("LVS", lvsGroup(args), {
+    const group = args.cluster.configure("LVS", lvsGroup(args.directors[0].platform, args), {
       parent: this,
       dependsOn: configured,
       on: args.directors[0],
@@ -120,6 +121,7 @@ export class LvsDirector extends pulumi.ComponentResource {
  * where ldirectord need not be installed, or has no configuration yet.
  */
 export function lvsGroup(
+  platform: Pick<Platform, "resourceDiscovery">,
   args: Pick<LvsDirectorArgs, "virtualIp" | "network" | "balancing"> & {
     readonly smtNodes: readonly Pick<ClusterNode, "nodeName">[];
     readonly directors: readonly Pick<ClusterNode, "nodeName">[];
@@ -135,7 +137,7 @@ export function lvsGroup(
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordConfig}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=60
 group LVS VirtIP Director meta resource-stickiness=100
-${onlyOn("LVS", "LVS", names(args.directors))}${neverOn("LVS", "LVS", names(args.smtNodes))}`;
+${onlyOn(platform, "LVS", "LVS", names(args.directors))}${neverOn("LVS", "LVS", names(args.smtNodes))}`;
 }
 
 /** ldirectord's configuration. A blank line ends a virtual service, and yes and no stand without a trailing space. */

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode, Role } from "./clusterNode";
 import type { Forwarding } from "./lvsDirector";
+import type { Platform } from "./platform";
 
 /** What the rules need to know of a node. */
 export interface FirewallNode {
@@ -11,7 +12,7 @@ export interface FirewallNode {
 }
 
 export interface NodeFirewallArgs {
-  readonly nodes: readonly (FirewallNode & Pick<ClusterNode, "host">)[];
+  readonly nodes: readonly (FirewallNode & Pick<ClusterNode, "host" | "platform">)[];
   /** The service's IPv4 address. */
   readonly virtualIp: string;
   readonly forwarding: Forwarding;
@@ -31,7 +32,7 @@ export class NodeFirewall extends pulumi.ComponentResource {
         "node/firewall",
         {
           options: { state: args.enabled ? "on" : "off", "ssh-port": node.sshPort },
-          inputs: { rules: firewallRules(node, args) },
+          inputs: { rules: firewallRules(node.platform, node, args) },
         },
         { parent: this },
       );
@@ -40,11 +41,35 @@ export class NodeFirewall extends pulumi.ComponentResource {
   }
 }
 
-/** The rules of a node, as nftables takes them; the table is replaced as a whole, in one transaction. */
-export function firewallRules(
-  node: FirewallNode,
-  args: Pick<NodeFirewallArgs, "virtualIp" | "forwarding"> & { readonly nodes: readonly FirewallNode[] },
-): string {
+type Rules = Pick<NodeFirewallArgs, "virtualIp" | "forwarding"> & { readonly nodes: readonly FirewallNode[] };
+
+/** The rules of a node, as the platform's firewall takes them. */
+export function firewallRules({ firewall }: Pick<Platform, "firewall">, node: FirewallNode, args: Rules): string {
+  return firewall === "nftables" ? nftables(node, args) : suseFirewall(node, args);
+}
+
+/** Settings of SuSEfirewall2. Lists are the words that its own settings must have, beside what else they have. */
+function suseFirewall(node: FirewallNode, { nodes, forwarding }: Rules): string {
+  const accept = (protocol: string, role?: Role): string[] =>
+    nodes.filter((other) => !role || other.role === role).map(({ address }) => `${address},${protocol}`);
+  const smt = node.role === "smt";
+  const peers = [
+    ...accept("udp,5404:5405"),
+    ...(smt ? [...accept("tcp,3306", "smt"), ...accept("tcp,21064", "smt")] : []),
+    ...(smt && forwarding === "ipip" ? accept("ipip", "director") : []),
+  ];
+  // Without FW_ROUTE, it would take a director's forwarding away.
+  const routing = `FW_ROUTE="yes"
+FW_STOP_KEEP_ROUTING_STATE="yes"
+`;
+  return `# Written by smt-ha, changes are lost.
+FW_SERVICES_EXT_TCP="${node.sshPort} 80 443"
+FW_SERVICES_ACCEPT_EXT="${peers.join(" ")}"
+${smt ? "" : routing}`;
+}
+
+/** A table of nftables, replaced as a whole, in one transaction. */
+function nftables(node: FirewallNode, args: Rules): string {
   const addresses = (role?: Role): string =>
     args.nodes
       .filter((other) => !role || other.role === role)

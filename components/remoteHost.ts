@@ -3,6 +3,7 @@ import * as fs from "fs";
 import * as path from "path";
 import * as pulumi from "@pulumi/pulumi";
 import { remote } from "@pulumi/command";
+import type { PlatformName } from "./platform";
 
 /** Where the node-side files live in this project. */
 const filesFolder = path.join(__dirname, "..", "files");
@@ -23,8 +24,7 @@ export interface SshAccess {
 
 export interface RemoteHostArgs {
   readonly access: SshAccess;
-  /** Name of the file under `files/platform`, without its ending. */
-  readonly platform: string;
+  readonly platform: PlatformName;
   /** The VM behind the address: its steps run anew when it is replaced, and are forgotten with it. */
   readonly vm?: pulumi.CustomResource;
   /** How long the host may take until it answers by SSH, such as `10m`. */

@@ -6,7 +6,7 @@
 CLUSTER_PARTS=/var/lib/smt-ha/cluster
 
 # cluster_of_config: the cluster that this node is configured for; nothing where it is a package's sample.
-cluster_of_config() { sed -n 's/^[[:space:]]*cluster_name:[[:space:]]*//p' "$COROSYNC_CONF" 2>/dev/null | grep -vx debian || true; }
+cluster_of_config() { sed -n 's/^[[:space:]#]*cluster_name:[[:space:]]*//p' "$COROSYNC_CONF" 2>/dev/null | grep -vxF "$CLUSTER_SAMPLE" || true; }
 
 # nodes_of FILE: the names of the nodes of a corosync.conf.
 nodes_of() { awk '$1 == "name:" { print $2 }' "$1"; }

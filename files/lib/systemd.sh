@@ -93,10 +93,8 @@ iscsi_offered() { within 60 iscsiadm -m discoverydb -t sendtargets -p "$1" -o no
 CLUSTER_SERVICE=pacemaker
 CLUSTER_STOP='crm cluster stop'
 CLUSTER_LOG='journalctl -u pacemaker'
-# Whether a member that runs can take in a changed corosync.conf, by cluster_reload.
+# Whether a member that runs can take in a changed corosync.conf.
 CLUSTER_RELOADS=yes
-
-cluster_reload() { corosync-cfgtool -R; }
 
 # cluster_settle SECONDS: waits until the cluster has nothing more to do.
 cluster_settle() { crm_resource --wait --timeout="$1"; }

@@ -40,6 +40,9 @@ SBD_CONFIG=/etc/default/sbd
 # cibadmin's exit code where a query finds nothing.
 CIB_NOTHING=105
 
+# The name of the cluster in the package's sample of its configuration.
+CLUSTER_SAMPLE=debian
+
 # cluster_stop_sample: ends the cluster of one that the packages start with their sample configuration.
 cluster_stop_sample() {
   systemctl stop pacemaker corosync

@@ -1,0 +1,51 @@
+/** What a platform means for the texts that the program makes; what it means on a node is in `files/platform`. */
+export interface Platform {
+  /** 1: by multicast, with Pacemaker in it as a plugin. 2: by UDP to each node's address. 3: by knet. */
+  readonly corosync: 1 | 2 | 3;
+  /** Where SBD comes from: cluster-glue's is told all on its command line, and its fencing agent needs the device's name. */
+  readonly sbd: "cluster-glue" | "sbd";
+  /**
+   * Whether OCFS2 needs the o2cb resource. Its file system is then made while that and the DLM run, and belongs to whatever
+   * cluster has them.
+   */
+  readonly o2cb: boolean;
+  /** Whether a location constraint can keep Pacemaker from looking for a resource where it may not run. */
+  readonly resourceDiscovery: boolean;
+  readonly firewall: "nftables" | "SuSEfirewall2";
+  /** Whether sshd is older than ECDSA and Ed25519 keys. */
+  readonly rsaKeysOnly: boolean;
+}
+
+/** Every platform, by the name of its file under `files/platform`. */
+export const platforms = {
+  debian12: {
+    corosync: 3,
+    sbd: "sbd",
+    o2cb: false,
+    resourceDiscovery: true,
+    firewall: "nftables",
+    rsaKeysOnly: false,
+  },
+  // SLES 11 SP1 with its High Availability Extension.
+  sles11: {
+    corosync: 1,
+    sbd: "cluster-glue",
+    o2cb: true,
+    resourceDiscovery: false,
+    firewall: "SuSEfirewall2",
+    rsaKeysOnly: true,
+  },
+  // SLES 12 SP5 with its High Availability Extension.
+  sles12: {
+    corosync: 2,
+    sbd: "sbd",
+    o2cb: false,
+    resourceDiscovery: true,
+    firewall: "SuSEfirewall2",
+    rsaKeysOnly: false,
+  },
+} as const satisfies Record<string, Platform>;
+
+export type PlatformName = keyof typeof platforms;
+
+export const platformNames = Object.keys(platforms) as PlatformName[];

@@ -1,0 +1,184 @@
+# What the SLES platforms have in common: zypper, /etc/sysconfig, ntpd, Apache, SuSEfirewall2.
+# shellcheck shell=bash disable=SC2034
+
+TIME_CONFIG=/etc/ntp.conf
+COROSYNC_CONF=/etc/corosync/corosync.conf
+SBD_CONFIG=/etc/sysconfig/sbd
+SMT_CONF=/etc/smt.conf
+WEB_SERVICE=apache2
+WEB_GROUP=www
+WEB_ROOT=/srv/www/htdocs
+# What SMT's virtual host names; links.
+SERVER_CERTIFICATE=/etc/ssl/servercerts/servercert.pem
+SERVER_KEY=/etc/ssl/servercerts/serverkey.pem
+
+package_installed() { rpm -q --quiet "$1"; }
+
+packages_install() {
+  zypper --non-interactive refresh
+  # 102 and 103: installed, and a reboot or a restart of zypper is advised.
+  zypper --non-interactive install --auto-agree-with-licenses "$@" || case $? in 102 | 103) ;; *) return 1 ;; esac
+}
+
+# platform_lacks ROLE: what a node of this role needs and can't get by packages_install, a line each.
+platform_lacks() {
+  local package missing='' found product lacking
+  # What a later step installs counts too.
+  for package in $(packages_of "$1") $([ "$1" != smt ] || echo "$SMT_PACKAGES"); do
+    package_installed "$package" || missing="$missing $package"
+  done
+  if [ -n "$missing" ]; then
+    # A table: "  | name | summary | type". zypper of SLES 12 gives exit code 104 where it finds nothing.
+    # shellcheck disable=SC2086 # a list
+    found=$(zypper --non-interactive search --match-exact --type package $missing | awk -F'|' 'NF >= 4 { gsub(/ /, "", $2); print $2 }' || true)
+    for product in "$HA_PRODUCT" "$SMT_PRODUCT" "$PLATFORM_NAME"; do
+      lacking=
+      for package in $missing; do
+        if [ "$(product_of "$package")" = "$product" ] && ! echo "$found" | grep -xF "$package" >/dev/null; then
+          lacking="$lacking $package"
+        fi
+      done
+      [ -z "$lacking" ] || echo "no repository of zypper has$lacking: register $product, or add a repository with it"
+    done
+  fi
+  if grep -qi vmware /sys/class/dmi/id/sys_vendor 2>/dev/null && ! type vmtoolsd >/dev/null 2>&1; then
+    echo "it is a VMware machine without VMware Tools: install $VMWARE_TOOLS"
+  fi
+}
+
+# product_of PACKAGE: the product whose repositories have it.
+product_of() {
+  case $1 in
+  open-iscsi | parted | ntp | apache2* | openssl | ca-certificates | SuSEfirewall2 | perl-DBD-mysql | mysql* | mariadb*) echo "$PLATFORM_NAME" ;;
+  *smt*) echo "$SMT_PRODUCT" ;;
+  *) echo "$HA_PRODUCT" ;;
+  esac
+}
+
+# time_config SERVERS: the time service's configuration.
+time_config() {
+  local server
+  echo '# Written by smt-ha, changes are lost.'
+  for server in $1; do printf 'server %s iburst\n' "$server"; done
+  # A virtual machine's clock can be far off after a pause.
+  printf '%s\n' 'tinker panic 0' 'driftfile /var/lib/ntp/drift/ntp.drift' \
+    'restrict default notrap nomodify nopeer noquery' 'restrict 127.0.0.1'
+}
+
+# time_synchronised: the clock follows one of the servers, which ntpq marks with a star.
+time_synchronised() { ntpq -pn | grep '^[*]' >/dev/null; }
+
+# There is no sample of a cluster's configuration where the real one goes.
+CLUSTER_SAMPLE=
+
+# cluster_stop_sample: the packages start no cluster. One that runs and is not ours is somebody's.
+cluster_stop_sample() {
+  ! service_active "$CLUSTER_SERVICE" || fail "a cluster runs on this node that smt-ha has not configured" \
+    "take the node out of that cluster: stop it ($CLUSTER_STOP) and remove $COROSYNC_CONF; then run 'pulumi up' again"
+}
+
+# sysconfig_get FILE NAME: the value of NAME="value".
+sysconfig_get() { sed -n "s/^$2=\"\\(.*\\)\"/\\1/p" "$1"; }
+
+# sysconfig_set FILE NAME VALUE
+sysconfig_set() {
+  awk -v name="$2" -v value="$3" '
+    index($0, name "=") == 1 { if (!done) print name "=\"" value "\""; done = 1; next }
+    { print }
+    END { if (!done) print name "=\"" value "\"" }' "$1" | install_file "$(stat -c %a "$1")" "$1"
+}
+
+# web_module NAME, web_flag NAME: asked first, since they would write the same once more. A server that runs learns of a
+# flag by a restart only.
+web_module() {
+  case " $(sysconfig_get /etc/sysconfig/apache2 APACHE_MODULES) " in *" $1 "*) ;; *) a2enmod "$1" ;; esac
+}
+web_flag() {
+  case " $(sysconfig_get /etc/sysconfig/apache2 APACHE_SERVER_FLAGS) " in
+  *" $1 "*) ;;
+  *)
+    a2enflag "$1"
+    ! service_active "$WEB_SERVICE" || service_restart "$WEB_SERVICE"
+    ;;
+  esac
+}
+
+# web_tls_enable: https with the node's certificate, for the same documents as http. SMT brings a virtual host for that.
+web_tls_enable() {
+  web_module ssl
+  web_flag SSL
+}
+
+# web_follow_links: Apache follows symbolic links in its documents, as the repositories' folders are.
+web_follow_links() {
+  local file=/etc/apache2/default-server.conf
+  awk -v folder="<Directory \"$WEB_ROOT\">" '
+    index($0, folder) { inside = 1 }
+    index($0, "</Directory>") { inside = 0 }
+    inside && $1 == "Options" && $2 == "None" && NF == 2 { sub(/None/, "FollowSymLinks") }
+    { print }' $file | install_file 644 $file
+}
+
+# web_check: whether Apache would start with its configuration; says why not.
+web_check() { apache2ctl configtest; }
+
+# web_config_enable NAME < TEXT: a part of Apache's configuration, for all of its sites.
+web_config_enable() { install_file 644 "/etc/apache2/conf.d/$1.conf"; }
+
+FIREWALL_SETTINGS=/etc/sysconfig/SuSEfirewall2
+# What of it is ours.
+FIREWALL_OWN=/var/lib/smt-ha/firewall
+
+firewall_check() { ! grep -vE '^(#.*|FW_[A-Z_]+="[A-Za-z0-9 .,:/]*")$'; }
+# As its own init script finds it.
+firewall_active() { iptables -nL reject_func >/dev/null 2>&1; }
+
+# firewall_merge NEW: gives SuSEfirewall2's lists the words of NEW in place of those that they had from us. Its other words
+# and settings stay.
+firewall_merge() {
+  [ -e "$FIREWALL_OWN" ] || : >"$FIREWALL_OWN"
+  awk -v old="$FIREWALL_OWN" -v new="$1" '
+    function value(line) { sub(/^[^"]*"/, "", line); sub(/".*/, "", line); return line }
+    function name(line) { sub(/=.*/, "", line); return line }
+    function merged(key, had,    count, list, i, seen, result) {
+      if (wanted[key] ~ /^(yes|no)$/) return wanted[key]
+      count = split(ours[key], list, " ")
+      for (i = 1; i <= count; i++) seen[list[i]] = 1
+      count = split(wanted[key], list, " ")
+      for (i = 1; i <= count; i++) delete seen[list[i]]
+      count = split(had " " wanted[key], list, " ")
+      for (i = 1; i <= count; i++) if (!(list[i] in seen)) { seen[list[i]] = 1; result = result (result == "" ? "" : " ") list[i] }
+      return result
+    }
+    BEGIN {
+      while ((getline line <old) > 0) if (line ~ /^FW_/ && value(line) !~ /^(yes|no)$/) { ours[name(line)] = value(line); keys[name(line)] = 1 }
+      while ((getline line <new) > 0) if (line ~ /^FW_/) { wanted[name(line)] = value(line); keys[name(line)] = 1 }
+    }
+    /^FW_[A-Z_]*=/ && name($0) in keys { print name($0) "=\"" merged(name($0), value($0)) "\""; done[name($0)] = 1; next }
+    { print }
+    END { for (key in keys) if (!(key in done)) print key "=\"" merged(key, "") "\"" }' "$FIREWALL_SETTINGS" |
+    install_file "$(stat -c %a "$FIREWALL_SETTINGS")" "$FIREWALL_SETTINGS"
+  install_file 644 "$FIREWALL_OWN" <"$1"
+}
+
+# firewall_apply < SETTINGS: takes effect where the settings are new or the rules are gone. What SuSEfirewall2 lets through
+# by settings of the node's own stays as it is.
+firewall_apply() {
+  mkdir -p "$(dirname $FIREWALL_OWN)"
+  cat >"$STEP_DIR/firewall"
+  firewall_merge "$STEP_DIR/firewall"
+  if ! firewall_active || ! service_enabled "$FIREWALL_SERVICE"; then
+    SuSEfirewall2 on
+  elif wrote "$FIREWALL_SETTINGS"; then
+    SuSEfirewall2 start
+  fi
+  firewall_active
+}
+
+firewall_remove() {
+  if [ -e "$FIREWALL_OWN" ]; then
+    firewall_merge /dev/null
+    SuSEfirewall2 off
+    rm -f "$FIREWALL_OWN"
+  fi
+}

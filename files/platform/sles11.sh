@@ -1,0 +1,195 @@
+# SLES 11 SP1 with its High Availability Extension: what differs from the other platforms.
+# shellcheck shell=bash disable=SC2034
+# shellcheck source=files/lib/sles.sh
+. "$SMT_HA/lib/sles.sh"
+
+PLATFORM_NAME='SUSE Linux Enterprise Server 11 SP1'
+HA_PRODUCT='SUSE Linux Enterprise High Availability Extension 11 SP1'
+SMT_PRODUCT='Subscription Management Tool 11'
+VMWARE_TOOLS="VMware Tools from vSphere's own image"
+# One service for the daemon and the logins.
+ISCSI_DAEMON=open-iscsi
+ISCSI_SERVICE=open-iscsi
+ISCSI_RECORDS=/etc/iscsi/nodes
+# iscsiadm's exit code where there is no session.
+ISCSI_NO_SESSION=21
+TIME_SERVICE=ntp
+FIREWALL_SERVICE=SuSEfirewall2_setup
+# Where the system takes root CAs from.
+TRUST_FOLDER=/etc/ssl/certs
+SMT_PACKAGES='smt mysql perl-DBD-mysql apache2-mod_perl'
+# SMT links it into cron's folder when it starts.
+SMT_CRON=/etc/smt.d/novell.com-smt
+# Asks upstream what there is to mirror.
+SMT_SYNC=smt-ncc-sync
+# Folders of repositories, each by the name that clients know it by.
+# shellcheck disable=SC2016 # a name with a dollar
+SMT_FOLDERS='$RCE RPMMD full testing'
+DATABASE_SERVICE=mysql
+DATABASE_CONFIG=/etc/my-smt-ha.cnf
+# Starts SBD, then corosync, and that Pacemaker.
+CLUSTER_SERVICE=openais
+CLUSTER_STOP='rcopenais stop'
+CLUSTER_LOG='cat /var/log/messages'
+# Whether a member that runs can take in a changed corosync.conf.
+CLUSTER_RELOADS=no
+# cibadmin's exit code where a query finds nothing.
+CIB_NOTHING=22
+
+# Such as "SUSE Linux Enterprise Server 11 (x86_64) VERSION = 11 PATCHLEVEL = 1".
+platform_found() { paste -s -d ' ' /etc/SuSE-release 2>/dev/null || uname -sr; }
+platform_matches() { platform_found | grep '^SUSE Linux Enterprise Server 11 .* PATCHLEVEL = 1$' >/dev/null; }
+
+# trust_refresh: makes the system trust what is in TRUST_FOLDER, and nothing that is no longer there. OpenSSL, and SMT when
+# it starts, find a CA by a link named after its subject's hash.
+trust_refresh() {
+  local link file hash number
+  for link in "$TRUST_FOLDER"/*.[0-9]; do
+    case $(readlink "$link" || true) in smt-ha-*) rm -f "$link" ;; esac
+  done
+  for file in "$TRUST_FOLDER"/smt-ha-*.crt; do
+    [ -e "$file" ] || continue
+    hash=$(openssl x509 -noout -hash -in "$file")
+    number=0
+    while [ -e "$TRUST_FOLDER/$hash.$number" ]; do number=$((number + 1)); done
+    ln -sf "$(basename "$file")" "$TRUST_FOLDER/$hash.$number"
+  done
+}
+
+# Starts the database, Apache and cron anew, with its parts of their configuration.
+smt_enable() {
+  web_module perl
+  web_tls_enable
+  service_enable smt
+  service_restart smt
+}
+
+# packages_of ROLE: what a node of this role (smt or director) needs. Kernel modules are packaged for each kind of kernel.
+packages_of() {
+  local kernel
+  kernel=$(uname -r)
+  echo ntp SuSEfirewall2 open-iscsi parted corosync openais pacemaker cluster-glue resource-agents openssl
+  case $1 in
+  smt) echo libdlm cluster-network-kmp-"${kernel##*-}" ocfs2-tools ocfs2-tools-o2cb ocfs2-kmp-"${kernel##*-}" apache2 ;;
+  director) echo ldirectord ipvsadm ;;
+  esac
+}
+
+service_enabled() { case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac; }
+service_enable() { service_enabled "$1" || chkconfig "$1" on; }
+service_start() { service_active "$1" || service "$1" start; }
+service_restart() { service "$1" restart; }
+service_reload() { service "$1" reload; }
+service_active() { service "$1" status >/dev/null 2>&1; }
+service_disable() {
+  ! service_enabled "$1" || chkconfig "$1" off
+  ! service_active "$1" || service "$1" stop
+}
+
+# iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each. This open-iscsi makes a
+# record of everything, so that the records there were are put back.
+iscsi_offered() {
+  local code=0
+  mkdir -p "$ISCSI_RECORDS"
+  cp -a "$ISCSI_RECORDS" "$STEP_DIR/iscsi-records"
+  within 60 iscsiadm -m discovery -t sendtargets -p "$1" || code=$?
+  rm -rf "$ISCSI_RECORDS"
+  cp -a "$STEP_DIR/iscsi-records" "$ISCSI_RECORDS"
+  return $code
+}
+
+# signatures_wipe DEVICE...: what tells a file system or partition table, so that the devices pass for blank: the first and
+# the last MiB, where there is no wipefs.
+signatures_wipe() {
+  local device sectors
+  for device; do
+    sectors=$(blockdev --getsz "$device")
+    dd if=/dev/zero of="$device" bs=512 count=2048 conv=notrunc,fsync
+    dd if=/dev/zero of="$device" bs=512 count=2048 seek=$((sectors - 2048)) conv=notrunc,fsync
+  done
+}
+
+# install_block FILE NAME < LINES: gives FILE these lines as a block of that name; without lines, takes the block away.
+install_block() {
+  local lines
+  lines=$(cat)
+  {
+    awk -v begin="# smt-ha $2: begin" -v end="# smt-ha $2: end" '
+      $0 == begin { skip = 1 }
+      !skip { print }
+      $0 == end { skip = 0 }' "$1"
+    [ -z "$lines" ] || printf '# smt-ha %s: begin\n%s\n# smt-ha %s: end\n' "$2" "$lines" "$2"
+  } | install_file "$(stat -c %a "$1")" "$1"
+}
+
+# watchdog_enable: a watchdog for SBD, now and at every boot.
+watchdog_enable() {
+  echo 'modprobe softdog' | install_block /etc/init.d/boot.local watchdog
+  modprobe softdog
+  [ -c /dev/watchdog ]
+}
+
+# cluster_enable SECONDS: the cluster starts at every boot, but not before the node is up for so many seconds, and not
+# before the shared disk is there.
+cluster_enable() {
+  install_file 755 /etc/init.d/smt-ha-wait <<END
+#!/bin/sh
+# Written by smt-ha, changes are lost.
+### BEGIN INIT INFO
+# Provides:          smt-ha-wait
+# Required-Start:    \$network \$remote_fs open-iscsi
+# Required-Stop:     \$null
+# X-Start-Before:    openais
+# Default-Start:     3 5
+# Default-Stop:
+# Short-Description: Waits until the other nodes are done with fencing this one
+### END INIT INFO
+[ "\$1" != start ] || awk '{ rest = $1 - \$1; if (rest > 0) system("sleep " rest) }' /proc/uptime
+END
+  service_enable smt-ha-wait
+  service_enable openais
+}
+
+# cluster_disable: stops the cluster on this node, now and at every boot.
+cluster_disable() { service_disable openais; }
+
+# cluster_settle SECONDS: waits until the cluster has nothing more to do. A change takes a moment to reach it.
+cluster_settle() {
+  sleep 2
+  retry "$1" cluster_idle
+}
+
+cluster_idle() {
+  local coordinator
+  coordinator=$(crmadmin -D 2>&1 | sed -n 's/^Designated Controller is: *//p')
+  [ -n "$coordinator" ] && crmadmin -S "$coordinator" 2>&1 | grep S_IDLE >/dev/null
+}
+
+# ocfs_make DEVICE CLUSTER LABEL SLOTS: for the cluster that runs, whose name is always "pacemaker".
+ocfs_make() { mkfs.ocfs2 -x -N "$4" -L "$3" "$1"; }
+
+# ocfs_cluster DEVICE: the cluster that the OCFS2 file system is made for. The file system does not tell, but its partition's
+# name does, CLUSTER-data.
+ocfs_cluster() {
+  parted -s -m "$(readlink -f "${1%-part*}")" unit MiB print | awk -F: '$1 == "2" && sub(/-data$/, "", $6) { print $6 }'
+}
+
+# ocfs_slots DEVICE: how many nodes the OCFS2 file system is made for.
+ocfs_slots() { debugfs.ocfs2 -R stats "$1" | sed -n 's/.*Max Node Slots: *//p'; }
+
+# sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
+sysctl_install() {
+  cat >"$STEP_DIR/sysctl"
+  install_block /etc/sysctl.conf "$1" <"$STEP_DIR/sysctl"
+  # Its own setting of forwarding comes later in a boot.
+  if grep -q '^net.ipv4.ip_forward = 1' "$STEP_DIR/sysctl"; then
+    sysconfig_set /etc/sysconfig/sysctl IP_FORWARD yes
+  fi
+  sysctl -q -p "$STEP_DIR/sysctl"
+}
+
+# at_boot NAME DESCRIPTION < COMMANDS: runs the commands, each a line with an absolute path, at every boot.
+at_boot() { { echo "# $2" && cat; } | install_block /etc/init.d/boot.local "$1"; }
+
+# not_at_boot NAME: takes back what at_boot did.
+not_at_boot() { install_block /etc/init.d/boot.local "$1" </dev/null; }

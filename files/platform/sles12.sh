@@ -1,0 +1,50 @@
+# SLES 12 SP5 with its High Availability Extension: what differs from the other platforms.
+# shellcheck shell=bash disable=SC2034
+# shellcheck source=files/lib/systemd.sh
+. "$SMT_HA/lib/systemd.sh"
+# shellcheck source=files/lib/sles.sh
+. "$SMT_HA/lib/sles.sh"
+
+PLATFORM_NAME='SUSE Linux Enterprise Server 12 SP5'
+HA_PRODUCT='SUSE Linux Enterprise High Availability Extension 12 SP5'
+# A part of SLES 12 itself.
+SMT_PRODUCT=$PLATFORM_NAME
+VMWARE_TOOLS='the package open-vm-tools'
+ISCSI_SERVICE=iscsi
+TIME_SERVICE=ntpd
+FIREWALL_SERVICE=SuSEfirewall2
+# Where the system takes root CAs from, in files *.crt.
+TRUST_FOLDER=/etc/pki/trust/anchors
+SMT_PACKAGES='smt mariadb'
+SMT_CRON=/etc/cron.d/novell.com-smt
+# Asks upstream what there is to mirror.
+SMT_SYNC=smt-sync
+# Folders of repositories, each by the name that clients know it by.
+# shellcheck disable=SC2016 # a name with a dollar
+SMT_FOLDERS='$RCE RPMMD SUSE full testing'
+DATABASE_SERVICE=mariadb
+DATABASE_CONFIG=/etc/my.cnf.d/60-smt-ha.cnf
+# cibadmin's exit code where a query finds nothing.
+CIB_NOTHING=6
+
+platform_found() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release; }
+platform_matches() { grep -q '^ID="sles"' /etc/os-release && grep -q '^VERSION_ID="12.5"' /etc/os-release; }
+
+# trust_refresh: makes the system trust what is in TRUST_FOLDER, and nothing that is no longer there.
+trust_refresh() { update-ca-certificates; }
+
+smt_enable() {
+  web_module perl
+  web_tls_enable
+  service_enable smt.target
+  service_start smt.target
+}
+
+# packages_of ROLE: what a node of this role (smt or director) needs.
+packages_of() {
+  echo ntp SuSEfirewall2 open-iscsi parted corosync pacemaker crmsh sbd cluster-glue resource-agents ca-certificates openssl
+  case $1 in
+  smt) echo libdlm dlm-kmp-default ocfs2-tools ocfs2-kmp-default apache2 ;;
+  director) echo ldirectord ipvsadm ;;
+  esac
+}
