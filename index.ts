@@ -11,6 +11,7 @@ import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig, readFile } from "./config";
+import { serviceReport } from "./serviceReport";
 
 const config = loadConfig({ project: pulumi.getProject(), values: allConfig(), environment: process.env, readFile });
 const placement = config.machines && lookUpPlacement(config.machines);
@@ -101,7 +102,7 @@ const authority = new CertificateAuthority("certificates", {
 });
 
 // What the first SMT node mirrors.
-new SmtRepositories("repositories", {
+const repositories = new SmtRepositories("repositories", {
   smtNodes,
   repositories: config.smt.repositories,
   mountPoint: mount.mountPoint,
@@ -109,7 +110,7 @@ new SmtRepositories("repositories", {
 });
 
 // The load balancer: the service address and ldirectord on a director, the SMT nodes behind it.
-new LvsDirector("load-balancer", {
+const balancer = new LvsDirector("load-balancer", {
   cluster,
   smtNodes,
   directors,
@@ -126,3 +127,23 @@ export const nodes = Object.fromEntries(
 export const sbdDevice = disk.sbdDevice;
 export const dataDevice = disk.dataDevice;
 export const caCertificate = authority.caCertificate;
+export const report = pulumi
+  .all([balancer.holder, repositories.mirroring, authority.caCertificate])
+  .apply(([holder, mirroring, trusted]) =>
+    serviceReport(
+      {
+        serviceName: config.serviceName,
+        virtualIp: config.virtualIp,
+        trusted,
+        request: config.balancing.request,
+        receive: config.balancing.receive,
+        holder,
+        smtNodes: smtNodes.map((node) => node.nodeName),
+        mountPoint: mount.mountPoint,
+        repositories: config.smt.repositories.map(({ name, target }) => [name, target].filter(Boolean).join(" ")),
+        mirroring,
+      },
+      pulumi.runtime.isDryRun(),
+      (text) => pulumi.log.warn(text),
+    ),
+  );

@@ -85,7 +85,7 @@ describe("director/verify", () => {
     place("node1", `${complete}-A -t 192.0.2.77:25 -s rr\n-a -t 192.0.2.77:25 -r 192.0.2.1:25 -m -w 0\n`);
     expect(node.step("director/verify", options)).toEqual({
       code: 0,
-      stdout: "",
+      stdout: "node1\n",
       stderr: "node1: director/verify: node1 holds 192.0.2.10\n",
     });
   });

@@ -11,6 +11,11 @@ jest.mock("fs", () => {
   return { ...actual, readFileSync };
 });
 
+// There is no service to ask.
+jest.mock("../serviceReport", () => ({
+  serviceReport: (facts: { holder: string; repositories: string[] }) => Promise.resolve(JSON.stringify(facts)),
+}));
+
 /** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made and exported, or its error. */
 async function runProgram(
   config: Record<string, string>,

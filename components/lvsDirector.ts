@@ -58,6 +58,9 @@ export interface LvsDirectorArgs {
  * servers behind it. Their health page lies on the shared file system, so that a real server without it gets no requests.
  */
 export class LvsDirector extends pulumi.ComponentResource {
+  /** Name of the director that held the service address when the nodes were verified. */
+  readonly holder: pulumi.Output<string>;
+
   constructor(name: string, args: LvsDirectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:balancer:LvsDirector", name, {}, opts);
     const { balancing, virtualIp } = args;
@@ -105,13 +108,15 @@ export class LvsDirector extends pulumi.ComponentResource {
       dependsOn: configured,
       on: args.directors[0],
     });
-    for (const node of args.directors) {
+    const verified = args.directors.map((node) =>
       node.host.step(
         "director/verify",
         { options: { address: virtualIp, ports, servers, config: ldirectordConfig } },
         { parent: this, dependsOn: [...serving, group, page] },
-      );
-    }
+      ),
+    );
+    // All of them, so that it is known when all are verified.
+    this.holder = pulumi.all(verified.map(({ stdout }) => stdout)).apply(([holder]) => holder.trim());
     this.registerOutputs();
   }
 }

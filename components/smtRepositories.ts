@@ -36,6 +36,9 @@ export interface SmtRepositoriesArgs {
  * listed on every node. One that is taken off the list is not mirrored any more, but what there is of it stays.
  */
 export class SmtRepositories extends pulumi.ComponentResource {
+  /** How the first mirroring stands, once every node lists the repositories: `mirrored`, `still running` or nothing to do. */
+  readonly mirroring: pulumi.Output<string>;
+
   constructor(name: string, args: SmtRepositoriesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:smt:SmtRepositories", name, {}, opts);
     const [first] = args.smtNodes;
@@ -45,16 +48,18 @@ export class SmtRepositories extends pulumi.ComponentResource {
       node.host.step("smt/start", {}, { parent: this, dependsOn: [...args.after] }),
     );
     const listed = first.host.step("smt/repositories", { inputs }, { parent: this, dependsOn: started });
-    for (const node of args.smtNodes) {
-      node.host.step("smt/verify", { inputs }, { parent: this, dependsOn: [listed] });
-    }
-    if (args.repositories.length > 0) {
-      first.host.step(
-        "smt/mirror",
-        { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs },
-        { parent: this },
-      );
-    }
+    const verified = args.smtNodes.map(
+      (node) => node.host.step("smt/verify", { inputs }, { parent: this, dependsOn: [listed] }).stdout,
+    );
+    const mirrored =
+      args.repositories.length > 0
+        ? first.host.step(
+            "smt/mirror",
+            { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs },
+            { parent: this },
+          ).stdout
+        : "nothing to mirror";
+    this.mirroring = pulumi.all([mirrored, ...verified]).apply(([state]) => state.trim());
     this.registerOutputs();
   }
 }

@@ -70,10 +70,9 @@ export const services = (node: string): string =>
 export function resourceHistory(node: string): string[] {
   const status = onNode("node1", "cibadmin --query --scope status");
   const state = status.split("<node_state ").find((part) => part.includes(` uname="${node}"`)) ?? "";
-  // Sorted: the cluster may list them in another order at any time.
-  return [...state.matchAll(/<lrm_rsc_op id="([^"]+)"[^>]* last-rc-change="(\d+)"/g)]
-    .map(([, id, time]) => `${id} ${time}`)
-    .sort();
+  return [...state.matchAll(/<lrm_rsc_op id="([^"]+)"[^>]* last-rc-change="(\d+)"/g)].map(
+    ([, id, time]) => `${id} ${time}`,
+  );
 }
 
 /** Names of the resources that a `pulumi up` has changed, or a `preview` would. */

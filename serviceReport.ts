@@ -1,0 +1,57 @@
+import { checkService, ServiceAddress, WrongAnswer } from "./serviceCheck";
+
+/** What the steps of an `up` have verified. */
+export interface ServiceFacts extends ServiceAddress {
+  /** The director that held the service address when the nodes were verified. */
+  readonly holder: string;
+  /** Names of the SMT nodes, each a real server with http and https. */
+  readonly smtNodes: readonly string[];
+  /** Where the SMT nodes have the shared file system. */
+  readonly mountPoint: string;
+  /** The repositories that every SMT node lists, such as `SLES11-SP1-Pool sle-11-x86_64`. */
+  readonly repositories: readonly string[];
+  /** How the first mirroring stands, such as `mirrored`. */
+  readonly mirroring: string;
+}
+
+/**
+ * The stack's last word: what was verified on the nodes, and how the service answers here, where the program runs.
+ *
+ * @param preview whether a wrong answer is no error, since the next `up` may be what mends it
+ * @param warn is told of what could not be verified from here
+ * @throws WrongAnswer where the service answers, but not as it must
+ */
+export async function serviceReport(
+  facts: ServiceFacts,
+  preview: boolean,
+  warn: (text: string) => unknown,
+): Promise<string> {
+  const { serviceName, smtNodes, repositories, mirroring } = facts;
+  const answer = async (scheme: "http" | "https"): Promise<string> => {
+    try {
+      const ends = await checkService(scheme, facts);
+      return ends ? `answers; its certificate ends on ${ends.toISOString().slice(0, 10)}` : "answers";
+    } catch (error) {
+      if (error instanceof WrongAnswer && !preview) {
+        throw error;
+      }
+      const cause = (error as Error).message;
+      warn(cause);
+      return `not verified: ${cause}`;
+    }
+  };
+  const [http, https] = await Promise.all([answer("http"), answer("https")]);
+  const everywhere = smtNodes.join(", ");
+  const rows = [
+    ["service", `${serviceName} on ${facts.virtualIp}`],
+    ["balanced", `http and https, by ${facts.holder} to ${everywhere}`],
+    ["http", http],
+    ["https", https],
+    ["shared files", `${facts.mountPoint} on ${everywhere}`],
+    ["database", `each SMT node has what the others write: ${everywhere}`],
+    ["repositories", `${repositories.length} listed on ${everywhere}; ${mirroring}`],
+    ...repositories.map((name) => ["", name]),
+    ["clients", `trust http://${serviceName}/smt.crt and register with ${serviceName}`],
+  ];
+  return rows.map(([what, text]) => `${what.padEnd(13)} ${text}`.trimEnd()).join("\n");
+}
