@@ -5,6 +5,7 @@ import { ClusterNode } from "./components/clusterNode";
 import { HaeCluster } from "./components/haeCluster";
 import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
 import { LvsDirector } from "./components/lvsDirector";
+import { MysqlMasterPair } from "./components/mysqlMasterPair";
 import { OcfsMount } from "./components/ocfsMount";
 import { NodeFirewall } from "./components/nodeFirewall";
 import { SmtNode } from "./components/smtNode";
@@ -101,12 +102,20 @@ const authority = new CertificateAuthority("certificates", {
   now: new Date(),
 });
 
+// SMT's databases, each a master of the other.
+const databases = new MysqlMasterPair("databases", {
+  smtNodes,
+  mountPoint: mount.mountPoint,
+  rootPassword: config.database.rootPassword,
+  winner: config.database.winner,
+});
+
 // What the first SMT node mirrors.
 const repositories = new SmtRepositories("repositories", {
   smtNodes,
   repositories: config.smt.repositories,
   mountPoint: mount.mountPoint,
-  after: [],
+  after: databases.verified,
 });
 
 // The load balancer: the service address and ldirectord on a director, the SMT nodes behind it.

@@ -13,9 +13,17 @@ export interface Result {
   readonly stderr: string;
 }
 
+/** How a test's node differs from node1 at 192.0.2.11. */
+export interface TestNodeArgs {
+  readonly name?: string;
+  readonly address?: string;
+  /** Folder of this machine that the node has as /smt. */
+  readonly shared?: string;
+}
+
 /**
- * A node to try node-side files on, called node1 with the address 192.0.2.11 on eth0: a root of its own over this
- * machine's (see start-node). Takes some 100 ms to start; needs root.
+ * A node to try node-side files on, with its address on eth0: a root of its own over this machine's (see start-node).
+ * Takes some 100 ms to start; needs root.
  */
 export class TestNode {
   private constructor(
@@ -23,12 +31,18 @@ export class TestNode {
     private readonly pid: string,
   ) {}
 
-  static async start(): Promise<TestNode> {
+  static async start({ name = "node1", address = "192.0.2.11", shared }: TestNodeArgs = {}): Promise<TestNode> {
     if (process.getuid?.() !== 0) {
       throw new Error("tests of the node-side files need root, for namespaces and loop devices: run them with sudo");
     }
     const namespaces = ["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child"];
-    const child = spawn("unshare", [...namespaces, path.join(__dirname, "start-node"), "node1"]);
+    const child = spawn("unshare", [
+      ...namespaces,
+      path.join(__dirname, "start-node"),
+      name,
+      address,
+      ...(shared ? [shared] : []),
+    ]);
     const pid = await new Promise<string>((resolve, reject) => {
       let errors = "";
       child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
@@ -37,6 +51,15 @@ export class TestNode {
       child.once("exit", () => reject(new Error(`no test node on this machine: ${errors}`)));
     });
     return new TestNode(child, pid);
+  }
+
+  /** Puts the node on the same network as another one. */
+  connect(other: TestNode): void {
+    const port = `p${other.pid}`;
+    const link = ["link", "add", port, "type", "veth", "peer", "name", `p${this.pid}`, "netns", other.pid];
+    spawnSync("nsenter", ["--target", this.pid, "--net", "ip", ...link]);
+    this.check(`ip link set ${port} master eth0 up && ip link set eth0 up`);
+    other.check(`ip link set p${this.pid} master eth0 up && ip link set eth0 up`);
   }
 
   /** Ends everything that runs on the node, and forgets it. */
@@ -68,6 +91,18 @@ export class TestNode {
       throw error;
     }
     return { code: status, stdout, stderr };
+  }
+
+  /** Runs a shell command while the test, or another node, goes on. */
+  async runAside(command: string, stdin = ""): Promise<Result> {
+    const child = spawn("nsenter", this.enter(command));
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+    child.stdin.end(stdin);
+    const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+    return { code, stdout, stderr };
   }
 
   /** Starts a shell command, which ends with the node at the latest. */

@@ -65,6 +65,11 @@ export const pem = (name: string): string =>
 const results: Readonly<Record<string, string>> = {
   "-certificate-authority": pem("root"),
   "-certificate-request": "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+  "-database-configure": '{"id":"aa"}\n',
+  "-database-survey": '{"member":false}\n',
+  "-database-offer": '{"dump":"mysqld-bin.000001:500"}\n',
+  "-database-seed": '{"file":"mysqld-bin.000001","position":600}\n',
+  "-database-replicate": '{"marker":"cc"}\n',
   "-certificate-sign": ["node1", "node2"].map((name) => `@@ ${name}\n${pem(name)}`).join(""),
 };
 

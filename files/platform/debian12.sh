@@ -165,3 +165,5 @@ web_check() { apache2ctl configtest; }
 
 DATABASE_SERVICE=mariadb
 DATABASE_CONFIG=/etc/mysql/mariadb.conf.d/60-smt-ha.cnf
+# database_configure < TEXT: a part of the database's configuration, which takes effect when it restarts.
+database_configure() { install_file 644 $DATABASE_CONFIG; }

@@ -193,3 +193,10 @@ at_boot() { { echo "# $2" && cat; } | install_block /etc/init.d/boot.local "$1";
 
 # not_at_boot NAME: takes back what at_boot did.
 not_at_boot() { install_block /etc/init.d/boot.local "$1" </dev/null; }
+
+# database_configure < TEXT: a part of the database's configuration, which takes effect when it restarts. It is read last: what
+# it says wins over the server-id that my.cnf comes with.
+database_configure() {
+  install_file 644 $DATABASE_CONFIG
+  [ "$(tail -n 1 /etc/my.cnf)" = "!include $DATABASE_CONFIG" ] || printf '\n!include %s\n' $DATABASE_CONFIG >>/etc/my.cnf
+}

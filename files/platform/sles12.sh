@@ -48,3 +48,6 @@ packages_of() {
   director) echo ldirectord ipvsadm ;;
   esac
 }
+
+# database_configure < TEXT: a part of the database's configuration, which takes effect when it restarts.
+database_configure() { install_file 644 $DATABASE_CONFIG; }

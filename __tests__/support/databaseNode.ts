@@ -1,0 +1,217 @@
+import * as fs from "fs";
+import * as os from "os";
+import * as path from "path";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterNode } from "../../components/clusterNode";
+import { MysqlMasterPair } from "../../components/mysqlMasterPair";
+import { commandLine, sections, StepArgs } from "../../components/remoteHost";
+import { TestNode } from "./node";
+
+/**
+ * Starts the database where the stand-in for systemctl is told to: the real server, in little memory. It ends with the
+ * node.
+ */
+const startDatabase = `
+if [ -f /run/mysqld/pid ]; then
+  kill "$(cat /run/mysqld/pid)"
+  while [ -f /run/mysqld/pid ]; do sleep 0.05; done
+fi
+mkdir -p /run/mysqld && chown mysql /run/mysqld
+setsid mariadbd --user=mysql --pid-file=/run/mysqld/pid --innodb-buffer-pool-size=16M --performance-schema=0 \\
+  >>/var/log/mariadbd.log 2>&1 </dev/null 3>&- 9>&- &
+while ! mysqladmin ping >/dev/null 2>&1; do sleep 0.05; done
+`;
+
+/** Answers that /smt is mounted: this machine's kernel need not have OCFS2. */
+const grepWithMount = `#!/bin/bash
+# Stand-in for grep, for what is asked about the shared file system's mount.
+case "$*" in "-q  /smt ocfs2  /proc/mounts") exit 0 ;; esac
+exec /usr/bin/grep "$@"
+`;
+
+/** Tables of SMT, as far as a test needs them. */
+const smtTables = `CREATE DATABASE smt; USE smt;
+CREATE TABLE Clients (ID INT AUTO_INCREMENT PRIMARY KEY, GUID CHAR(50) NOT NULL UNIQUE, HOSTNAME VARCHAR(100)) ENGINE=InnoDB;
+CREATE TABLE Registration (GUID CHAR(50) NOT NULL, PRODUCTID INT NOT NULL, PRIMARY KEY (GUID, PRODUCTID)) ENGINE=InnoDB;
+CREATE TABLE Catalogs (ID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(200) NOT NULL UNIQUE) ENGINE=MyISAM;
+`;
+
+/** A node with a database: MariaDB's real server, and SMT's tables in it. */
+export class DatabaseNode {
+  private constructor(
+    readonly name: string,
+    readonly address: string,
+    readonly node: TestNode,
+  ) {}
+
+  /** @param files a folder with a database's files, made by `databaseFiles` */
+  static async start(number: number, shared: string, files: string): Promise<DatabaseNode> {
+    const name = `node${number}`;
+    const address = `192.0.2.${10 + number}`;
+    const node = await TestNode.start({ name, address, shared });
+    node.install();
+    node.write("/usr/local/sbin/grep", grepWithMount);
+    node.write("/run/doubles/start-mariadb", startDatabase);
+    node.check(`chmod 755 /usr/local/sbin/grep && cp -a /smt/${files} /var/lib/mysql`);
+    node.check("bash /run/doubles/start-mariadb");
+    return new DatabaseNode(name, address, node);
+  }
+
+  /** Runs SQL as the database's root; rows are lines, columns are separated by tabs. */
+  sql(statements: string, database = "smt"): string {
+    return this.node.check(`mysql -N -B ${database}`, statements).trimEnd();
+  }
+
+  addClient(guid: string): void {
+    this.sql(`INSERT INTO Clients (GUID) VALUES ('${guid}'); INSERT INTO Registration VALUES ('${guid}', 1)`);
+  }
+
+  clients(): string[] {
+    return this.sql("SELECT GUID FROM Clients ORDER BY GUID").split("\n").filter(Boolean);
+  }
+
+  /** A field of SHOW SLAVE STATUS. */
+  link(field: string): string {
+    const status = this.node.check("mysql -e 'SHOW SLAVE STATUS\\G'");
+    return new RegExp(`^ *${field}: (.*)$`, "m").exec(status)?.[1] ?? "";
+  }
+}
+
+/** Makes the files of an empty database with SMT's tables, in a folder of this name of the shared folder. */
+export async function databaseFiles(shared: string, name: string): Promise<void> {
+  const node = await TestNode.start({ shared });
+  try {
+    node.write("/run/doubles/start-mariadb", startDatabase);
+    node.write("/etc/mysql/mariadb.conf.d/99-test.cnf", "[mysqld]\ninnodb_log_file_size=4M\n");
+    node.check("mariadb-install-db --user=mysql --skip-test-db --auth-root-authentication-method=socket");
+    node.check("bash /run/doubles/start-mariadb");
+    node.check("mysql", smtTables);
+    node.check(`mysqladmin shutdown && cp -a /var/lib/mysql /smt/${name}`);
+  } finally {
+    await node.stop();
+  }
+}
+
+/** A folder that nodes share. */
+export const sharedFolder = (): string => fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-shared-"));
+
+/** A step as it was run last. */
+interface Done {
+  readonly command: string;
+  readonly stdin: string;
+  readonly stdout: string;
+}
+
+/** A step that is under way, in the place of Pulumi's resource. */
+interface Running {
+  readonly done: Promise<unknown>;
+  readonly stdout: pulumi.Output<string>;
+}
+
+/** How an up ended. */
+export interface UpResult {
+  /** The steps that ran, as NODE STEP, sorted. */
+  readonly ran: readonly string[];
+  /** What failed, as it was told. */
+  readonly failed: readonly string[];
+  /** What the steps that did not fail told. */
+  readonly told: string;
+}
+
+/** A stack of the component alone: runs its steps on nodes as Pulumi would, those only that have changed. */
+export class DatabaseStack {
+  private readonly state = new Map<string, Done>();
+
+  /** Forgets the steps of a node, or one of them, as when the node is made anew or the step is to be replaced. */
+  forget(node: string, step = ""): void {
+    for (const key of [...this.state.keys()].filter((done) => done.startsWith(`${node} database/${step}`))) {
+      this.state.delete(key);
+    }
+  }
+
+  /** @param stopBefore a step that does not start, as if `up` was killed */
+  async up(
+    nodes: readonly DatabaseNode[],
+    { winner = "", password = "hush-1", stopBefore = "" } = {},
+  ): Promise<UpResult> {
+    let told = "";
+    const ran: string[] = [];
+    const failed: string[] = [];
+    let running = 0;
+    let left = 0;
+    let blocked = false;
+    let idleSince = 0;
+
+    const run = async (
+      node: DatabaseNode,
+      step: string,
+      args: StepArgs,
+      after: Promise<unknown>[],
+    ): Promise<string> => {
+      left++;
+      const options = await valueOf(pulumi.all(args.options ?? {}));
+      const inputs = await valueOf(pulumi.all(args.inputs ?? {}));
+      await Promise.all(after);
+      const key = `${node.name} ${step}`;
+      const command = commandLine(step, options, "1a2b3c4d");
+      const stdin = sections(inputs);
+      const done = this.state.get(key);
+      if (done?.command === command && done.stdin === stdin) {
+        left--;
+        return done.stdout;
+      }
+      if (step === `database/${stopBefore}`) {
+        blocked = true;
+        return never;
+      }
+      running++;
+      ran.push(key);
+      const { code, stdout, stderr } = await node.node.runAside(command, stdin);
+      running--;
+      idleSince = Date.now();
+      if (code !== 0) {
+        failed.push(stderr);
+        // What depends on it never starts.
+        blocked = true;
+        return never;
+      }
+      left--;
+      told += stderr;
+      this.state.set(key, { command, stdin, stdout });
+      return stdout;
+    };
+
+    await pulumi.runtime.setMocks({
+      newResource: ({ name, inputs }) => ({
+        id: name,
+        state: { ...(inputs as object), result: pulumi.secret(password) },
+      }),
+      call: () => ({}),
+    });
+    new MysqlMasterPair("databases", {
+      smtNodes: nodes.map((node) => {
+        let last: Promise<unknown> = Promise.resolve();
+        const step = (name: string, args: StepArgs, opts: { dependsOn?: readonly Running[] }): Running => {
+          const done = run(node, name, args, [last, ...(opts.dependsOn ?? []).map((other) => other.done)]);
+          last = done;
+          return { done, stdout: pulumi.output(done) };
+        };
+        return { nodeName: node.name, address: node.address, host: { step } } as unknown as ClusterNode;
+      }),
+      mountPoint: "/smt",
+      rootPassword: "",
+      winner,
+    });
+    while (left > 0 && !(blocked && running === 0 && Date.now() - idleSince > 1000)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return { ran: ran.sort(), failed, told };
+  }
+}
+
+const never = new Promise<string>(() => {});
+
+const valueOf = <T>(output: pulumi.Output<T>): Promise<T> =>
+  new Promise((resolve) => {
+    output.apply(resolve);
+  });
