@@ -545,13 +545,13 @@ describe("smt/mirror", () => {
   });
 
   test("goes on when the connection breaks; the next step waits for it", async () => {
-    program("sleep 4");
-    const step = node.start("smt-ha smt/mirror --mount /smt --patience 20 --rev 1a2b3c4d");
+    program("sleep 10");
+    const step = node.start("smt-ha smt/mirror --mount /smt --patience 60 --rev 1a2b3c4d");
     step.stdin?.end(`@@ repositories\n${repositoryList([pool])}`);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    node.check("kill -KILL $(pgrep -f 'smt/[m]irror')");
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    node.check("until pgrep -x smt-mirror >/dev/null; do sleep 0.1; done; kill -KILL $(pgrep -f 'smt/[m]irror')");
 
-    const { code, stdout, stderr } = mirror();
+    const { code, stdout, stderr } = mirror(60);
     expect([code, stdout]).toEqual([0, "mirrored\n"]);
     expect(stderr).toContain("waiting for the mirroring that runs already\n");
     expect(runs()).toBe(1);
