@@ -138,10 +138,11 @@ export function lvsGroup(
   const address = `ip=${args.virtualIp} cidr_netmask=${prefixLength} nic=${nic}${
     args.balancing.forwarding === "gate" ? " lvs_support=true" : ""
   }`;
-  // Stickiness: a director that comes back does not take the connections away from the one that serves them.
+  // Stickiness: a director that comes back does not take the connections away from the one that serves them. A failure is
+  // forgotten after two minutes, since the last director that is left must try again by itself.
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordConfig}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=60
-group LVS VirtIP Director meta resource-stickiness=100
+group LVS VirtIP Director meta resource-stickiness=100 failure-timeout=120
 ${onlyOn(platform, "LVS", "LVS", names(args.directors))}${neverOn("LVS", "LVS", names(args.smtNodes))}`;
 }
 
