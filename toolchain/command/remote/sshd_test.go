@@ -2,8 +2,10 @@ package remote
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -30,7 +32,14 @@ type sshd struct {
 // startSSHD starts a server and ends it with the test. Options are further lines of sshd_config.
 func startSSHD(t *testing.T, options ...string) *sshd {
 	t.Helper()
-	const program = "/usr/sbin/sshd"
+	return startProgram(t, sshdProgram, newKey, options...)
+}
+
+const sshdProgram = "/usr/sbin/sshd"
+
+// startProgram starts this sshd; its own key and its client's are made by newKey.
+func startProgram(t *testing.T, program string, newKey func(*testing.T) (private, public string), options ...string) *sshd {
+	t.Helper()
 	if _, err := os.Stat(program); err != nil {
 		t.Fatalf("these tests need a real SSH server: %v; install it, on Debian: apt-get install openssh-server", err)
 	}
@@ -105,6 +114,20 @@ func newKey(t *testing.T) (private, public string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return encode(t, privateKey, publicKey)
+}
+
+func newRSAKey(t *testing.T) (private, public string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encode(t, key, key.Public())
+}
+
+func encode(t *testing.T, privateKey crypto.PrivateKey, publicKey crypto.PublicKey) (private, public string) {
+	t.Helper()
 	block, err := ssh.MarshalPrivateKey(privateKey, "")
 	if err != nil {
 		t.Fatal(err)
