@@ -61,7 +61,7 @@ describe("node/preflight, of a member of a cluster", () => {
     const nodes = ["node1", "node2", "node3"];
     node.write(
       "/etc/corosync/corosync.conf",
-      "\tcluster_name: smtha\n" + nodes.map((name) => `\t\tname: ${name}\n`).join(""),
+      "\tcluster_name: smtha\n" + nodes.map((name) => `\tnode {\n\t\tname: ${name}\n\t}\n`).join(""),
     );
     node.write("/run/doubles/active/pacemaker", "");
     node.write("/run/doubles/crm_mon", `  * Node node1: online:\n  * Node node2: online:\n  * Node node3${state}:\n`);

@@ -1,3 +1,4 @@
+import { runProgram } from "./support/program";
 import { labSecrets, labStack, stackValues } from "./support/stack";
 import type { Recording } from "./support/recorder";
 
@@ -15,30 +16,6 @@ jest.mock("fs", () => {
 jest.mock("../serviceReport", () => ({
   serviceReport: (facts: { holder: string; repositories: string[] }) => Promise.resolve(JSON.stringify(facts)),
 }));
-
-/** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made and exported, or its error. */
-async function runProgram(
-  config: Record<string, string>,
-  options: { preview?: boolean } = {},
-): Promise<{ recording: Recording; outputs: Record<string, unknown> }> {
-  let result: { recording: Recording; outputs: Record<string, unknown> } | undefined;
-  await jest.isolateModulesAsync(async () => {
-    const sdk = await import("@pulumi/pulumi");
-    const { record: recordIsolated } = await import("./support/recorder");
-    let outputs: Record<string, unknown> = {};
-    const recording = await recordIsolated(
-      async () => {
-        outputs = await import("../index").then(
-          (exported): Record<string, unknown> => ({ ...exported }),
-          (error: unknown) => ({ error }),
-        );
-      },
-      { sdk, config, ...options },
-    );
-    result = { recording, outputs };
-  });
-  return result as NonNullable<typeof result>;
-}
 
 const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
 const machineSteps = (node: string): string[] => [

@@ -6,6 +6,7 @@ import { interruptions } from "./interruptions";
 import { machines } from "./machines";
 import { run } from "./lab";
 import { service } from "./service";
+import { sles } from "./sles";
 
 // One file, since the parts build on each other and jest gives files no order.
 jest.setTimeout(30 * 60 * 1000);
@@ -20,4 +21,5 @@ cluster();
 service();
 changes();
 directors();
+sles();
 machines();

@@ -1,6 +1,7 @@
 import { ChildProcess, spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
+import type { PlatformName } from "../../components/platform";
 import { commandLine, sections } from "../../components/remoteHost";
 
 /** The node-side files of this project. */
@@ -13,10 +14,11 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** How a test's node differs from node1 at 192.0.2.11. */
+/** How a test's node differs from node1 at 192.0.2.11 with Debian 12. */
 export interface TestNodeArgs {
   readonly name?: string;
   readonly address?: string;
+  readonly platform?: PlatformName;
   /** Folder of this machine that the node has as /smt. */
   readonly shared?: string;
 }
@@ -29,9 +31,15 @@ export class TestNode {
   private constructor(
     private readonly process: ChildProcess,
     private readonly pid: string,
+    private readonly platform: PlatformName,
   ) {}
 
-  static async start({ name = "node1", address = "192.0.2.11", shared }: TestNodeArgs = {}): Promise<TestNode> {
+  static async start({
+    name = "node1",
+    address = "192.0.2.11",
+    platform = "debian12",
+    shared,
+  }: TestNodeArgs = {}): Promise<TestNode> {
     if (process.getuid?.() !== 0) {
       throw new Error("tests of the node-side files need root, for namespaces and loop devices: run them with sudo");
     }
@@ -41,6 +49,7 @@ export class TestNode {
       path.join(__dirname, "start-node"),
       name,
       address,
+      platform,
       ...(shared ? [shared] : []),
     ]);
     const pid = await new Promise<string>((resolve, reject) => {
@@ -50,7 +59,7 @@ export class TestNode {
       child.once("error", reject);
       child.once("exit", () => reject(new Error(`no test node on this machine: ${errors}`)));
     });
-    return new TestNode(child, pid);
+    return new TestNode(child, pid, platform);
   }
 
   /** Puts the node on the same network as another one. */
@@ -72,7 +81,7 @@ export class TestNode {
   /** Puts the project's files where the program puts them, and installs them. */
   install(): void {
     this.put(filesFolder, "/root/smt-ha-files-test/files");
-    this.check("bash smt-ha-files-test/files/install debian12");
+    this.check(`bash smt-ha-files-test/files/install ${this.platform}`);
   }
 
   /** Copies a file or folder of this machine to the node. */
@@ -88,7 +97,7 @@ export class TestNode {
       timeout: 60_000,
     });
     if (error) {
-      throw error;
+      throw new Error(`${command}: ${error.message}\n${stdout}${stderr}`);
     }
     return { code: status, stdout, stderr };
   }

@@ -98,7 +98,8 @@ export async function record(
           ...(inputs as object),
           // What Pulumi generates is a secret.
           ...(type === "command:remote:Command" && {
-            stdout: Object.entries({ ...results, ...told }).find(([end]) => name.endsWith(end))?.[1] ?? "",
+            stdout:
+              [...Object.entries(told), ...Object.entries(results)].find(([end]) => name.endsWith(end))?.[1] ?? "",
           }),
           ...(type.startsWith("random:") && { result: sdk.secret(`${name}-hush`) }),
         },

@@ -8,8 +8,8 @@ CLUSTER_PARTS=/var/lib/smt-ha/cluster
 # cluster_of_config: the cluster that this node is configured for; nothing where it is a package's sample.
 cluster_of_config() { sed -n 's/^[[:space:]#]*cluster_name:[[:space:]]*//p' "$COROSYNC_CONF" 2>/dev/null | grep -vxF "$CLUSTER_SAMPLE" || true; }
 
-# nodes_of FILE: the names of the nodes of a corosync.conf.
-nodes_of() { awk '$1 == "name:" { print $2 }' "$1"; }
+# nodes_of FILE: the names of the nodes of a corosync.conf; corosync 1 has none, but a service with a name.
+nodes_of() { awk '$2 == "{" { inside = $1 } inside == "node" && $1 == "name:" { print $2 }' "$1"; }
 
 # ids FILE: the names of the objects that a crm text defines.
 ids() { sed -n 's/^\(primitive\|group\|clone\|location\|colocation\|order\) \([^ ]*\).*/\2/p' "$1"; }

@@ -61,7 +61,7 @@ smt_enable() {
   web_module perl
   web_tls_enable
   service_enable smt
-  service_restart smt
+  service_start smt
 }
 
 # packages_of ROLE: what a node of this role (smt or director) needs. Kernel modules are packaged for each kind of kernel.
@@ -77,9 +77,10 @@ packages_of() {
 
 service_enabled() { case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac; }
 service_enable() { service_enabled "$1" || chkconfig "$1" on; }
-service_start() { service_active "$1" || service "$1" start; }
-service_restart() { service "$1" restart; }
-service_reload() { service "$1" reload; }
+# Without descriptor 3, which a daemon would keep, and with it the SSH connection.
+service_start() { service_active "$1" || service "$1" start 3>&-; }
+service_restart() { service "$1" restart 3>&-; }
+service_reload() { service "$1" reload 3>&-; }
 service_active() { service "$1" status >/dev/null 2>&1; }
 service_disable() {
   ! service_enabled "$1" || chkconfig "$1" off
@@ -109,17 +110,21 @@ signatures_wipe() {
   done
 }
 
-# install_block FILE NAME < LINES: gives FILE these lines as a block of that name; without lines, takes the block away.
+# install_block FILE NAME < LINES: gives FILE these lines as a block of that name, in its place where it has one; without
+# lines, takes the block away.
 install_block() {
-  local lines
-  lines=$(cat)
-  {
-    awk -v begin="# smt-ha $2: begin" -v end="# smt-ha $2: end" '
-      $0 == begin { skip = 1 }
-      !skip { print }
-      $0 == end { skip = 0 }' "$1"
-    [ -z "$lines" ] || printf '# smt-ha %s: begin\n%s\n# smt-ha %s: end\n' "$2" "$lines" "$2"
-  } | install_file "$(stat -c %a "$1")" "$1"
+  cat >"$STEP_DIR/block"
+  awk -v begin="# smt-ha $2: begin" -v end="# smt-ha $2: end" -v block="$STEP_DIR/block" '
+    function insert(    line) {
+      if (done++ || (getline line <block) <= 0) return
+      print begin
+      do print line; while ((getline line <block) > 0)
+      print end
+    }
+    $0 == begin { insert(); inside = 1 }
+    !inside { print }
+    $0 == end { inside = 0 }
+    END { insert() }' "$1" | install_file "$(stat -c %a "$1")" "$1"
 }
 
 # watchdog_enable: a watchdog for SBD, now and at every boot.

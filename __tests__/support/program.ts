@@ -1,0 +1,25 @@
+import type { Recording } from "./recorder";
+
+/** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made and exported, or its error. */
+export async function runProgram(
+  config: Record<string, string>,
+  options: { preview?: boolean; told?: Record<string, string> } = {},
+): Promise<{ recording: Recording; outputs: Record<string, unknown> }> {
+  let result: { recording: Recording; outputs: Record<string, unknown> } | undefined;
+  await jest.isolateModulesAsync(async () => {
+    const sdk = await import("@pulumi/pulumi");
+    const { record: recordIsolated } = await import("./recorder");
+    let outputs: Record<string, unknown> = {};
+    const recording = await recordIsolated(
+      async () => {
+        outputs = await import("../../index").then(
+          (exported): Record<string, unknown> => ({ ...exported }),
+          (error: unknown) => ({ error }),
+        );
+      },
+      { sdk, config, ...options },
+    );
+    result = { recording, outputs };
+  });
+  return result as NonNullable<typeof result>;
+}
