@@ -320,6 +320,16 @@ describe("on the shared disk", () => {
       expect([made(), disk.contents()]).toEqual([[], before]);
     });
 
+    test("makes it once more where mkfs was broken off, which leaves a superblock and nothing in it", () => {
+      format();
+      made();
+      node.write("/run/doubles/ocfs-unfinished", "");
+      expect(format().stderr).toContain("broken off while it made the file system: once more\n");
+      expect(made()).toHaveLength(1);
+      node.check("rm /run/doubles/ocfs-unfinished");
+      expect(format()).toEqual(nothing);
+    });
+
     test("refuses another number of slots than the file system has, and says how to get it", () => {
       format();
       made();
