@@ -32,7 +32,7 @@ down: ## destroy the stack and stop the lab
 test: node_modules/.package-lock.json ## all checks that need no machines
 	__tests__/all
 
-acceptance: node_modules/.package-lock.json ## the whole system on the lab's machines
+acceptance: node_modules/.package-lock.json ## the whole system on the lab's machines; PARTS="cluster service" for some
 	npx jest --selectProjects acceptance --runInBand
 
 bench: node_modules/.package-lock.json ## time and memory of up, with the steps' timings
