@@ -61,6 +61,29 @@ test.each(scripts.filter((file) => file.startsWith("files/")))("%s keeps to bash
   expect(newerThanBash32(read(file))).toEqual([]);
 });
 
+/** Commands and options that came after SLES 11 SP1 (coreutils 6.12, util-linux 2.16, iproute2 2.6.29, sed 4.1, OpenSSL 0.9.8). */
+const newerTools =
+  /\b(timeout \d|wipefs|realpath|nproc|truncate|stdbuf|numfmt|lsblk|findmnt|systemctl|journalctl|ss -|sed (-E|-z|--)|sort -\w*V|ln -\w*r\w* |ip (-br|-j|-d)|mktemp --|date -I|blkid .*-o export|sysctl --system|crm_resource --wait|iscsiadm -m discoverydb|openssl (genpkey|pkey|pkeyutl|rehash)\b|openssl x509 .*-ext )|\s-(addext|copy_extensions)\b/;
+
+// What a platform of a later time has in its own file and library is its own business.
+test.each(scripts.filter((file) => /^files\/(?!platform\/|lib\/systemd\.sh)|sles11|lib\/sles\.sh/.test(file)))(
+  "%s keeps to the tools of SLES 11 SP1",
+  (file) => {
+    const code = read(file).replace(/(^|\s)#.*/g, "");
+    expect(newerTools.exec(code)?.[0]).toBeUndefined();
+  },
+);
+
+test.each([
+  "timeout 5 true",
+  "wipefs -a /dev/x",
+  "sed -E 's/(a)/b/'",
+  "ln -srf a b",
+  "ss -Hltn",
+  "openssl req -addext x",
+  "openssl x509 -in a -ext b ",
+])("newer than SLES 11 SP1: %s", (line) => expect(line).toMatch(newerTools));
+
 // It ends at the first match, and under pipefail the command before it then fails with a broken pipe, now and then.
 test.each(scripts.filter((file) => file.startsWith("files/")))("%s has no grep -q at the end of a pipe", (file) => {
   expect(read(file)).not.toMatch(/\| *grep -\w*q/);

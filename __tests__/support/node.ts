@@ -159,7 +159,9 @@ export class TestNode {
 
   private enter(command: string): string[] {
     const entered = ["--mount", "--uts", "--net", "--pid", "--root", `--wd=/proc/${this.pid}/root/root`];
-    const environment = ["env", "-i", "HOME=/root", "PATH=/usr/bin:/bin:/usr/sbin:/sbin"];
+    // As near to its bash as this machine's comes.
+    const compatibility = this.platform === "sles11" ? ["BASH_COMPAT=3.2"] : [];
+    const environment = ["env", "-i", "HOME=/root", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", ...compatibility];
     return ["--target", this.pid, ...entered, ...environment, "bash", "--norc", "-c", command];
   }
 }
