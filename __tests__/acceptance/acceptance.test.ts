@@ -7,15 +7,16 @@ import { interruptions } from "./interruptions";
 import { run } from "./lab";
 import { machines } from "./machines";
 import { service } from "./service";
+import { sles } from "./sles";
 
 // One file, since the parts build on each other and jest gives files no order.
 jest.setTimeout(30 * 60 * 1000);
 
 /** Each leaves the lab's stack as it found it: up, but for the first, which makes it, and the last, which ends it. */
-const parts = { interruptions, disk, cluster, service, database, changes, directors, machines };
+const parts = { interruptions, disk, cluster, service, database, changes, directors, sles, machines };
 
 /** All but the second director, which takes a quarter of an hour by itself. */
-const usual = "interruptions disk cluster service database changes machines";
+const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 
 beforeAll(() => {
