@@ -5,7 +5,7 @@ import * as os from "os";
 import * as path from "path";
 import { ConfigError, ConfigSource, loadConfig, readFile, rules, StackConfig } from "../config";
 import { applyCommand } from "./support/pulumiConfig";
-import { labStack, schema } from "./support/stack";
+import { labSecrets, labStack, schema, stackValues } from "./support/stack";
 
 const privateKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nkey-hush\n-----END OPENSSH PRIVATE KEY-----\n";
 /** As much of a key in OpenSSH's format as tells its type. */
@@ -266,6 +266,15 @@ test("what is optional, where it is set", () => {
   expect(config.machines).toMatchObject({ folder: "smt", diskGiB: 40, protect: true });
   expect(config.disk.wipe).toBe(true);
   expect(config.database).toEqual({ rootPassword: "root hush", winner: "node2" });
+});
+
+test("the stack of SLES 11 is as sound as the lab's", () => {
+  const values = { ...stackValues("sles11", labSecrets), "smt-ha:sshPrivateKeyFile": "/keys/rsa" };
+  expect(load(values)).toEqual({
+    ...load(good),
+    platform: "sles11",
+    nodes: load(good).nodes.map((node) => ({ ...node, ssh: { ...node.ssh, privateKey: files["/keys/rsa"] } })),
+  });
 });
 
 test("existing hosts need nothing of vSphere, and a target may do without CHAP", () => {
