@@ -115,6 +115,7 @@ const repositories = new SmtRepositories("repositories", {
   smtNodes,
   repositories: config.smt.repositories,
   mountPoint: mount.mountPoint,
+  credentials: config.smt.credentials,
   after: databases.verified,
 });
 

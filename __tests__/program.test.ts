@@ -109,7 +109,10 @@ test("SMT mirrors on its first node, what and with which credentials the configu
 
   expect(step("node1-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time 02:30 --rev REV" });
   expect(step("node2-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time never --rev REV" });
-  expect(step("node1-smt-mirror")).toMatchObject({ stdin: "@@ repositories\nPool|sle-11-x86_64|||\n" });
+  expect(step("node1-smt-mirror")).toMatchObject({
+    // Other credentials are tried at once.
+    stdin: { secret: "@@ repositories\nPool|sle-11-x86_64|||\n@@ account\nUC1\nnu-hush\n" },
+  });
   for (const node of ["node1", "node2"]) {
     const { stdin } = step(`${node}-smt-configure`) as { stdin: { secret: string } };
     expect(stdin.secret).toMatch(

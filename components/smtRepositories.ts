@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
+import type { MirrorCredentials } from "./smtNode";
 
 /** A repository to mirror, as SMT knows it. */
 export interface Repository {
@@ -27,6 +28,8 @@ export interface SmtRepositoriesArgs {
   readonly repositories: readonly Repository[];
   /** Where the shared file system is mounted. */
   readonly mountPoint: string;
+  /** What SMT shows upstream; others are tried at once. */
+  readonly credentials?: MirrorCredentials;
   /** What must be there before: the replication that tells the other nodes. */
   readonly after: readonly pulumi.Resource[];
 }
@@ -44,6 +47,11 @@ export class SmtRepositories extends pulumi.ComponentResource {
     const [first] = args.smtNodes;
     const inputs = { repositories: repositoryList(args.repositories) };
 
+    // The step finds them in smt.conf; here they make it run again when they change.
+    const account = args.credentials && {
+      account: pulumi.secret(pulumi.interpolate`${args.credentials.user}\n${args.credentials.password}`),
+    };
+
     const started = args.smtNodes.map((node) =>
       node.host.step("smt/start", {}, { parent: this, dependsOn: [...args.after] }),
     );
@@ -55,11 +63,14 @@ export class SmtRepositories extends pulumi.ComponentResource {
       args.repositories.length > 0
         ? first.host.step(
             "smt/mirror",
-            { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs },
+            { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs: { ...inputs, ...account } },
             { parent: this },
           ).stdout
         : "nothing to mirror";
-    this.mirroring = pulumi.all([mirrored, ...verified]).apply(([state]) => state.trim());
+    // A secret by its input, but not by what it says.
+    this.mirroring = pulumi
+      .all([pulumi.unsecret(pulumi.output(mirrored)), ...verified])
+      .apply(([state]) => state.trim());
     this.registerOutputs();
   }
 }

@@ -107,6 +107,9 @@ export function service(): void {
   describe("mirroring that fails names its cause, and the next up goes on", () => {
     const added = url("repo/RPMMD/lab-tools/repodata/repomd.xml");
 
+    // What an earlier run has mirrored would not be fetched again.
+    beforeAll(() => onNode("node1", "rm -rf /smt/repo/RPMMD/lab-tools"));
+
     test("upstream cannot be reached", () => {
       inLab("ip addr del 192.0.2.4/24 dev lab0");
       const { code, output } = upWith("unreachable", oneMore);
