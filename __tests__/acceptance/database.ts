@@ -41,7 +41,10 @@ function secrets(): string[] {
 /** The databases: nothing is lost, whatever stops. And what changes about the service while it serves. */
 export function database(): void {
   describe("the databases", () => {
-    beforeAll(() => onNode("node1", "mysql smt -e \"DELETE FROM Clients WHERE HOSTNAME = 'test'\""));
+    beforeAll(async () => {
+      await eventually(300, () => expectSteadyState());
+      onNode("node1", "mysql smt -e \"DELETE FROM Clients WHERE HOSTNAME = 'test'\"");
+    });
 
     test("catch up with what was written while one was stopped", async () => {
       onNode("node2", "systemctl stop mariadb");

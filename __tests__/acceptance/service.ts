@@ -2,7 +2,7 @@ import * as fs from "fs";
 import * as path from "path";
 import { parse } from "yaml";
 import { eventually, expectFailure, inLab, labFolder, must, onNode, report, root, run, since, upWith } from "./lab";
-import { full, realServers, table, tableOf } from "./state";
+import { expectSteadyState, full, realServers, table, tableOf } from "./state";
 
 const repositories = ["RPMMD/lab-updates", "$RCE/Lab-Pool/sles-11-x86_64"];
 const url = (path: string): string => `https://smt.smt-ha.lab/${path}`;
@@ -44,7 +44,10 @@ export function service(): void {
   describe("the service", () => {
     let packages: string;
 
-    beforeAll(() => fs.rmSync(path.join(labFolder, "client"), { recursive: true, force: true }));
+    beforeAll(async () => {
+      await eventually(300, () => expectSteadyState());
+      fs.rmSync(path.join(labFolder, "client"), { recursive: true, force: true });
+    });
 
     test("is not trusted by a client that has not been told to", () => {
       const { code } = run("lab/client", "curl", "-sS", "--max-time", "20", url("test.html"));
