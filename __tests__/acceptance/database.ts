@@ -106,7 +106,7 @@ export function database(): void {
       expect(changed).toEqual(
         [
           "databases-replication",
-          ...realServers.flatMap((node) => [`${node}-database-replicate`, `${node}-database-seed`]),
+          ...["seed", "replicate", "verify"].flatMap((step) => realServers.map((node) => `${node}-database-${step}`)),
         ].sort(),
       );
       for (const node of realServers) {
