@@ -9,6 +9,7 @@ import { z } from "zod";
 import { chainProblem, isKeyOf, parseCertificates, serverProblem } from "./certificateFiles";
 import type { CertificateSource } from "./components/certificateAuthority";
 import type { NodeNetwork, Role } from "./components/clusterNode";
+import { dotted, hostPart, networkOf, toNumber } from "./components/ipv4";
 import type { Forwarding, LoadBalancing } from "./components/lvsDirector";
 import { platformNames, platforms, type PlatformName } from "./components/platform";
 import type { Repository } from "./components/smtRepositories";
@@ -533,8 +534,8 @@ export function loadConfig(source: ConfigSource): StackConfig {
   /** An address of the gateway's subnet that nothing here has, and that is not proposed twice. */
   function freeAddress(): string {
     const { gateway = rules.gateway.example, prefixLength = 24 } = values;
-    for (let number = toNumber(gateway) - (toNumber(gateway) % 2 ** (32 - prefixLength)) + 1; ; number++) {
-      const free = [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join(".");
+    for (let number = toNumber(networkOf(gateway, prefixLength)) + 1; ; number++) {
+      const free = dotted(number);
       if (!taken.has(free)) {
         taken.add(free);
         return free;
@@ -851,16 +852,13 @@ function isRsa(key: string): boolean {
 
 /** Whether the address is in the gateway's subnet and neither its network nor its broadcast address. */
 function isHostOf(value: string, gateway: string, prefixLength: number): boolean {
-  const size = 2 ** (32 - prefixLength);
-  const hostPart = toNumber(value) % size;
+  const host = hostPart(value, prefixLength);
   return (
-    Math.floor(toNumber(value) / size) === Math.floor(toNumber(gateway) / size) &&
-    hostPart !== 0 &&
-    hostPart !== size - 1
+    networkOf(value, prefixLength) === networkOf(gateway, prefixLength) &&
+    host !== 0 &&
+    host !== 2 ** (32 - prefixLength) - 1
   );
 }
-
-const toNumber = (ip: string): number => ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
 
 /** The key as the Pulumi CLI takes it: one that leads into a list or an object needs a flag. */
 const argument = (key: string): string => (/[.[]/.test(key) ? `--path '${key}'` : key);

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { remote } from "@pulumi/command";
 import { ClusterNode } from "./clusterNode";
+import { hostPart, networkOf } from "./ipv4";
 import type { Platform } from "./platform";
 
 /** Seconds without a sign of life until corosync takes a member for lost. */
@@ -110,7 +111,7 @@ export function corosyncConf({ corosync }: Pick<Platform, "corosync">, args: Mem
  * starts Pacemaker as a plugin, and has no name for a cluster: that stands in a comment, by which the nodes know their own.
  */
 function multicastConf({ clusterName, prefixLength }: Members, { address }: Member): string {
-  const network = dotted(toNumber(address) - hostPart(address, prefixLength));
+  const network = networkOf(address, prefixLength);
   // From the range for an organisation's own use; another for each cluster.
   const [first, second] = crypto.createHash("sha256").update(`${clusterName} ${network}`).digest();
   return `# Written by smt-ha, changes are lost.
@@ -177,14 +178,6 @@ nodelist {
 ${members.join("")}}
 `;
 }
-
-/** What an IPv4 address has beside the network's prefix, such as 11 for 192.0.2.11 with 24 bits. */
-function hostPart(address: string, prefixLength: number): number {
-  return toNumber(address) % 2 ** (32 - prefixLength);
-}
-
-const toNumber = (address: string): number => address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
-const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 
 /**
  * Seconds after its boot before which a node does not start the cluster: until then, the others may not be done with
