@@ -108,8 +108,5 @@ ocfs_make() {
 # ocfs_cluster DEVICE: the cluster that the OCFS2 file system is made for; "Device Stack Cluster F UUID Label" by mounted.ocfs2.
 ocfs_cluster() { mounted.ocfs2 -d "$1" | awk 'NR == 2 { print $3 }'; }
 
-# ocfs_slots DEVICE: how many nodes the OCFS2 file system is made for.
-ocfs_slots() { debugfs.ocfs2 -R stats "$1" | sed -n 's/.*Max Node Slots: *//p'; }
-
 # signatures_wipe DEVICE...: what tells a file system or partition table, so that the devices pass for blank.
 signatures_wipe() { wipefs -a "$@"; }

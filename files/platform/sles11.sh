@@ -179,9 +179,6 @@ ocfs_cluster() {
   parted -s -m "$(readlink -f "${1%-part*}")" unit MiB print | awk -F: '$1 == "2" && sub(/-data$/, "", $6) { print $6 }'
 }
 
-# ocfs_slots DEVICE: how many nodes the OCFS2 file system is made for.
-ocfs_slots() { debugfs.ocfs2 -R stats "$1" | sed -n 's/.*Max Node Slots: *//p'; }
-
 # sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
 sysctl_install() {
   cat >"$STEP_DIR/sysctl"
