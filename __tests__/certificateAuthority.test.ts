@@ -1,17 +1,8 @@
-import * as pulumi from "@pulumi/pulumi";
 import { CertificateAuthority, CertificateSource, renewalDate } from "../components/certificateAuthority";
-import { ClusterNode } from "../components/clusterNode";
 import { parseSections } from "../components/remoteHost";
+import { clusterNodes } from "./support/clusterNodes";
 import { pem, record, Recording, valueOf } from "./support/recorder";
 
-const network = {
-  domain: "example.com",
-  gateway: "192.0.2.1",
-  prefixLength: 24,
-  dnsServers: [],
-  ntpServers: [],
-  nic: "eth0",
-};
 const own: CertificateSource = { kind: "own", subject: "/O=Example/CN=Example SMT CA" };
 
 interface Certified extends Recording {
@@ -24,19 +15,9 @@ const certify = async (
   let ca: Promise<string> | undefined;
   const recording = await record(
     () => {
-      const roles = ["smt", "smt", "director"] as const;
-      const peers = roles.map((role, index) => ({ role, name: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
-      const nodes = peers.map(
-        ({ role, name, address }) =>
-          new ClusterNode(name, {
-            role,
-            access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-            platform: "debian12",
-            network,
-            service: { name: "smt.example.com", address: "192.0.2.10" },
-            peers,
-          }),
-      );
+      const nodes = clusterNodes(["smt", "smt", "director"], {
+        service: { name: "smt.example.com", address: "192.0.2.10" },
+      });
       ca = valueOf(
         new CertificateAuthority("certificates", {
           smtNodes: nodes.slice(0, 2),

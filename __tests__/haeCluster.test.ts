@@ -1,7 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode } from "../components/clusterNode";
 import { corosyncConf, earliestStart, fencing, HaeCluster, sbdConfig } from "../components/haeCluster";
 import { platforms } from "../components/platform";
+import { clusterNodes, smtRoles } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 
 const { debian12 } = platforms;
@@ -13,24 +13,7 @@ const form = (
   more: (cluster: HaeCluster, nodes: ClusterNode[]) => void = () => {},
 ): Promise<Recording> =>
   record(() => {
-    const peers = members(count).map(({ nodeName, address }) => ({ name: nodeName, address }));
-    const nodes = peers.map(
-      ({ name, address }) =>
-        new ClusterNode(name, {
-          role: "smt",
-          access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-          platform: "debian12",
-          network: {
-            domain: "example.com",
-            gateway: "192.0.2.1",
-            prefixLength: 24,
-            dnsServers: [],
-            ntpServers: [],
-            nic: "eth0",
-          },
-          peers,
-        }),
-    );
+    const nodes = clusterNodes(smtRoles(count));
     const cluster = new HaeCluster("cluster", {
       nodes,
       clusterName: "smtha",

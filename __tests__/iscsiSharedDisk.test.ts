@@ -1,6 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode } from "../components/clusterNode";
 import { IscsiSharedDisk, IscsiSharedDiskArgs } from "../components/iscsiSharedDisk";
+import { clusterNodes, smtRoles } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 
 const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.com.example:smt-lun-1";
@@ -11,23 +10,7 @@ const shareDisk = async (
 ): Promise<{ recording: Recording; disk: IscsiSharedDisk }> => {
   let disk: IscsiSharedDisk | undefined;
   const recording = await record(() => {
-    const nodes = peers.map(
-      ({ name, address }) =>
-        new ClusterNode(name, {
-          role: "smt",
-          access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-          platform: "debian12",
-          network: {
-            domain: "example.com",
-            gateway: "192.0.2.1",
-            prefixLength: 24,
-            dnsServers: [],
-            ntpServers: [],
-            nic: "eth0",
-          },
-          peers,
-        }),
-    );
+    const nodes = clusterNodes(smtRoles(3));
     disk = new IscsiSharedDisk("shared-disk", {
       nodes,
       portal: "192.0.2.3:3260",

@@ -1,6 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
 import { remote } from "@pulumi/command";
-import { ClusterNode } from "../components/clusterNode";
+import type { Role } from "../components/clusterNode";
 import { HaeCluster } from "../components/haeCluster";
 import {
   directorSysctl,
@@ -12,6 +11,7 @@ import {
   realServerSysctl,
 } from "../components/lvsDirector";
 import { platforms } from "../components/platform";
+import { clusterNodes, network, smtRoles } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 
 const guide: LoadBalancing = {
@@ -25,30 +25,11 @@ const guide: LoadBalancing = {
   request: "test.html",
   receive: "still alive",
 };
-const network = {
-  domain: "example.com",
-  gateway: "192.0.2.1",
-  prefixLength: 24,
-  dnsServers: [],
-  ntpServers: [],
-  nic: "eth0",
-};
 const smtNodes = [1, 2].map((number) => ({ nodeName: `node${number}`, address: `192.0.2.1${number}` }));
 
 const balance = (directors: number, balancing = guide): Promise<Recording> =>
   record(() => {
-    const roles = ["smt", "smt", ...Array<string>(directors).fill("director")] as ("smt" | "director")[];
-    const peers = roles.map((role, index) => ({ role, name: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
-    const nodes = peers.map(
-      ({ role, name, address }) =>
-        new ClusterNode(name, {
-          role,
-          access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-          platform: "debian12",
-          network,
-          peers,
-        }),
-    );
+    const nodes = clusterNodes([...smtRoles(2), ...Array<Role>(directors).fill("director")]);
     const cluster = new HaeCluster("cluster", {
       nodes,
       clusterName: "smtha",

@@ -1,31 +1,10 @@
-import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode } from "../components/clusterNode";
 import { databaseConfig, form, MysqlMasterPair, MysqlMasterPairArgs } from "../components/mysqlMasterPair";
+import { clusterNodes, smtRoles } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 
 const pair = (args: Partial<MysqlMasterPairArgs> = {}, count = 2): Promise<Recording> =>
   record(() => {
-    const peers = Array.from({ length: count }, (_, index) => ({
-      name: `node${index + 1}`,
-      address: `192.0.2.1${index + 1}`,
-    }));
-    const smtNodes = peers.map(
-      ({ name, address }) =>
-        new ClusterNode(name, {
-          role: "smt",
-          access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-          platform: "debian12",
-          network: {
-            domain: "example.com",
-            gateway: "192.0.2.1",
-            prefixLength: 24,
-            dnsServers: [],
-            ntpServers: [],
-            nic: "eth0",
-          },
-          peers,
-        }),
-    );
+    const smtNodes = clusterNodes(smtRoles(count));
     new MysqlMasterPair("databases", { smtNodes, mountPoint: "/smt", rootPassword: "", ...args });
   });
 const command = (recording: Recording, step: string): unknown => recording.find(`Command ${step}`).inputs.create;

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode, Role } from "../components/clusterNode";
 import { FirewallNode, firewallRules, NodeFirewall } from "../components/nodeFirewall";
 import { platforms } from "../components/platform";
+import { network } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 import { TestNode } from "./support/node";
 
@@ -12,14 +13,6 @@ const settings = { nodes, virtualIp: "192.0.2.10", forwarding: "gate" } as const
 
 const protect = (enabled: boolean): Promise<Recording> =>
   record(() => {
-    const network = {
-      domain: "example.com",
-      gateway: "192.0.2.1",
-      prefixLength: 24,
-      dnsServers: [],
-      ntpServers: [],
-      nic: "eth0",
-    };
     new NodeFirewall("firewall", {
       ...settings,
       nodes: nodes.map(

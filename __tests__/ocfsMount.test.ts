@@ -1,8 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode } from "../components/clusterNode";
 import { HaeCluster } from "../components/haeCluster";
 import { baseServices, OcfsMount, OcfsMountArgs } from "../components/ocfsMount";
 import { platforms } from "../components/platform";
+import { clusterNodes } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 
 const services = (...directors: string[]): string =>
@@ -15,28 +14,7 @@ const services = (...directors: string[]): string =>
 
 const mount = (args: Partial<OcfsMountArgs> = {}): Promise<Recording> =>
   record(() => {
-    const peers = (["smt", "smt", "director"] as const).map((role, index) => ({
-      role,
-      name: `node${index + 1}`,
-      address: `192.0.2.1${index + 1}`,
-    }));
-    const nodes = peers.map(
-      ({ role, name, address }) =>
-        new ClusterNode(name, {
-          role,
-          access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-          platform: "debian12",
-          network: {
-            domain: "example.com",
-            gateway: "192.0.2.1",
-            prefixLength: 24,
-            dnsServers: [],
-            ntpServers: [],
-            nic: "eth0",
-          },
-          peers,
-        }),
-    );
+    const nodes = clusterNodes(["smt", "smt", "director"]);
     const cluster = new HaeCluster("cluster", {
       nodes,
       clusterName: "smtha",

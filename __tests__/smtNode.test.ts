@@ -1,33 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode } from "../components/clusterNode";
+import type { ClusterNode } from "../components/clusterNode";
 import { smtConf, SmtNode, SmtNodeArgs } from "../components/smtNode";
 import { Repository, repositoryList, SmtRepositories } from "../components/smtRepositories";
+import { clusterNodes, smtRoles } from "./support/clusterNodes";
 import { record, Recording } from "./support/recorder";
 
-const smtNodes = (count: number): ClusterNode[] => {
-  const peers = Array.from({ length: count }, (_, index) => ({
-    name: `node${index + 1}`,
-    address: `192.0.2.1${index + 1}`,
-  }));
-  const network = {
-    domain: "example.com",
-    gateway: "192.0.2.1",
-    prefixLength: 24,
-    dnsServers: [],
-    ntpServers: [],
-    nic: "eth0",
-  };
-  return peers.map(
-    ({ name, address }) =>
-      new ClusterNode(name, {
-        role: "smt",
-        access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
-        platform: "debian12",
-        network,
-        peers,
-      }),
-  );
-};
+const smtNodes = (count: number): ClusterNode[] => clusterNodes(smtRoles(count));
 const settings = { serviceName: "smt.example.com", mountPoint: "/smt", mirrorSources: false };
 
 describe("SMT on a node", () => {

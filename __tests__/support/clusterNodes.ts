@@ -1,0 +1,33 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ClusterNode, ClusterNodeArgs, NodeNetwork, Role } from "../../components/clusterNode";
+
+export const network: NodeNetwork = {
+  domain: "example.com",
+  gateway: "192.0.2.1",
+  prefixLength: 24,
+  dnsServers: [],
+  ntpServers: [],
+  nic: "eth0",
+};
+
+/**
+ * Existing Debian 12 hosts for a component to be tried on: node1 at 192.0.2.11 and so on, one for each role. Call it in the
+ * program that is recorded.
+ */
+export function clusterNodes(roles: readonly Role[], args: Partial<ClusterNodeArgs> = {}): ClusterNode[] {
+  const peers = roles.map((role, index) => ({ role, name: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
+  return peers.map(
+    ({ role, name, address }) =>
+      new ClusterNode(name, {
+        role,
+        access: { address, user: "root", port: 22, privateKey: pulumi.secret("KEY") },
+        platform: "debian12",
+        network,
+        peers,
+        ...args,
+      }),
+  );
+}
+
+/** So many SMT nodes. */
+export const smtRoles = (count: number): Role[] => Array<Role>(count).fill("smt");
