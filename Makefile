@@ -30,7 +30,7 @@ down: ## destroy the stack and stop the lab
 	lab/down
 
 test: node_modules/.package-lock.json ## all checks that need no machines
-	__tests__/all
+	scripts/check
 
 acceptance: node_modules/.package-lock.json ## the whole system on the lab's machines; PARTS="cluster service" for some
 	npx jest --selectProjects acceptance --runInBand

@@ -12,7 +12,7 @@ import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig, readFile } from "./config";
-import { serviceReport } from "./serviceReport";
+import { serviceReport } from "./report/serviceReport";
 
 const config = loadConfig({ project: pulumi.getProject(), values: allConfig(), environment: process.env, readFile });
 const placement = config.machines && lookUpPlacement(config.machines);

@@ -1,0 +1,185 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ClusterNode, ClusterNodeArgs, hostsFile } from "../../components/clusterNode";
+import { lookUpPlacement } from "../../components/vspherePlacement";
+import { record, Recording } from "../support/recorder";
+
+const peers = [
+  { name: "node1", address: "192.0.2.11" },
+  { name: "node2", address: "192.0.2.12" },
+];
+const args = (): ClusterNodeArgs => ({
+  role: "smt",
+  access: { address: "192.0.2.11", user: "root", port: 22, privateKey: pulumi.secret("KEY") },
+  platform: "debian12",
+  network: {
+    domain: "example.com",
+    gateway: "192.0.2.1",
+    prefixLength: 24,
+    dnsServers: ["192.0.2.5"],
+    ntpServers: ["192.0.2.1", "ntp.example.com"],
+    nic: "eth0",
+  },
+  peers,
+});
+const onVsphere = (machine: { diskGiB?: number; folder?: string; protect?: boolean } = {}): Promise<Recording> =>
+  record(() => {
+    const placement = lookUpPlacement({
+      datacenter: "dc1",
+      datastore: "store",
+      resourcePool: "cluster1/Resources",
+      network: "VM Network",
+      template: "debian12",
+    });
+    new ClusterNode("node1", {
+      ...args(),
+      machine: { placement, cpus: 2, memoryMiB: 4096, protect: true, ignoredAddresses: ["192.0.2.10"], ...machine },
+    });
+  });
+
+// The SDK makes a connection a secret as a whole.
+const connection = {
+  secret: { host: "192.0.2.11", port: 22, user: "root", privateKey: "KEY", dialErrorLimit: 10, perDialTimeout: 15 },
+};
+
+test("an existing host: its steps in order, and no machine", async () => {
+  const recording = await record(() => new ClusterNode("node1", args()));
+
+  expect(recording.resources.map(({ type, name, parent }) => ({ type, name, parent }))).toEqual([
+    { type: "smt-ha:machine:ClusterNode", name: "node1", parent: undefined },
+    { type: "smt-ha:host:RemoteHost", name: "node1", parent: "ClusterNode node1" },
+    { type: "command:remote:Command", name: "node1-ready", parent: "RemoteHost node1" },
+    { type: "command:remote:CopyToRemote", name: "node1-files", parent: "RemoteHost node1" },
+    { type: "command:remote:Command", name: "node1-install", parent: "RemoteHost node1" },
+    { type: "command:remote:Command", name: "node1-node-preflight", parent: "ClusterNode node1" },
+    { type: "command:remote:Command", name: "node1-node-hosts", parent: "ClusterNode node1" },
+    { type: "command:remote:Command", name: "node1-node-packages", parent: "ClusterNode node1" },
+    { type: "command:remote:Command", name: "node1-node-time", parent: "ClusterNode node1" },
+  ]);
+  expect(recording.resources.slice(2).map(({ after }) => after)).toEqual([
+    [],
+    ["Command node1-ready"],
+    ["CopyToRemote node1-files"],
+    ["Command node1-install"],
+    ["Command node1-node-preflight"],
+    ["Command node1-node-hosts"],
+    ["Command node1-node-packages"],
+  ]);
+  expect(recording.invokes).toEqual([]);
+
+  // The host may be rebooting, but nobody is installing it.
+  expect(recording.find("Command node1-ready")).toMatchObject({
+    inputs: { connection: { secret: { ...connection.secret, dialErrorLimit: -1 } }, create: "true", logging: "none" },
+    options: { deleteBeforeReplace: true, createTimeout: "1m" },
+  });
+});
+
+test("each step: its command line, its inputs, one connection", async () => {
+  const recording = await record(() => new ClusterNode("node1", args()));
+  const step = (name: string): unknown => recording.find(`Command node1-${name}`).inputs;
+  // Of sshd's environment, and of output that would be shown twice, there is none.
+  const common = { connection, addPreviousOutputInEnv: false, logging: "none" };
+
+  expect(step("install")).toEqual({ ...common, create: "bash smt-ha-files-REV/files/install debian12" });
+  expect(step("node-preflight")).toEqual({
+    ...common,
+    create:
+      "smt-ha node/preflight --role smt --name node1 --address 192.0.2.11 --nic eth0 --members 'node1 node2' --rev REV",
+  });
+  expect(step("node-hosts")).toEqual({
+    ...common,
+    create: "smt-ha node/hosts --rev REV",
+    stdin: "@@ hosts\n192.0.2.11 node1.example.com node1\n192.0.2.12 node2.example.com node2\n",
+  });
+  expect(step("node-packages")).toEqual({ ...common, create: "smt-ha node/packages --role smt --rev REV" });
+  expect(step("node-time")).toEqual({
+    ...common,
+    create: "smt-ha node/time --servers '192.0.2.1 ntp.example.com' --rev REV",
+  });
+});
+
+test("a machine on vSphere: cloned from the template at its place, with the node's address", async () => {
+  const recording = await onVsphere();
+
+  const machine = recording.find("VirtualMachine node1");
+  expect(machine.type).toBe("vsphere:index/virtualMachine:VirtualMachine");
+  expect(machine.parent).toBe("ClusterNode node1");
+  expect(machine.inputs).toEqual({
+    name: "node1",
+    annotation: "smt-ha smt node of stack test",
+    resourcePoolId: "getResourcePool-id",
+    datastoreId: "getDatastore-id",
+    numCpus: 2,
+    memory: 4096,
+    guestId: "debian12_64Guest",
+    firmware: "efi",
+    scsiType: "pvscsi",
+    networkInterfaces: [{ networkId: "getNetwork-id", adapterType: "vmxnet3" }],
+    disks: [
+      { label: "disk0", unitNumber: 0, size: 10, thinProvisioned: true, eagerlyScrub: false },
+      { label: "disk1", unitNumber: 1, size: 3, thinProvisioned: false, eagerlyScrub: true },
+    ],
+    clone: {
+      templateUuid: "42-template",
+      customize: {
+        linuxOptions: { hostName: "node1", domain: "example.com" },
+        networkInterfaces: [{ ipv4Address: "192.0.2.11", ipv4Netmask: 24 }],
+        ipv4Gateway: "192.0.2.1",
+        dnsServerLists: ["192.0.2.5"],
+        dnsSuffixLists: ["example.com"],
+      },
+    },
+    ignoredGuestIps: ["192.0.2.10"],
+  });
+  expect(machine.options).toEqual({ protect: true, deleteBeforeReplace: true, ignoreChanges: ["clone"] });
+});
+
+test("a machine's options: folder, a larger system disk but never a smaller one, no protection", async () => {
+  const found = async (machine: Parameters<typeof onVsphere>[0]): Promise<unknown> => {
+    const { inputs, options } = (await onVsphere(machine)).find("VirtualMachine node1");
+    const sizes = (inputs.disks as { size: number }[]).map(({ size }) => size);
+    return { folder: inputs.folder, sizes, protect: options.protect };
+  };
+
+  expect(await found({ diskGiB: 40, folder: "smt", protect: false })).toEqual({
+    folder: "smt",
+    sizes: [40, 3],
+    protect: undefined,
+  });
+  expect(await found({ diskGiB: 5 })).toEqual({ folder: undefined, sizes: [10, 3], protect: true });
+});
+
+test("a machine's steps wait for it, run anew when it is replaced, and go with it", async () => {
+  const recording = await onVsphere();
+
+  expect(recording.find("Command node1-ready").options.createTimeout).toBe("10m");
+  const remote = recording.resources.filter(({ type }) => type.startsWith("command:"));
+  expect(remote).toHaveLength(7);
+  for (const { after, inputs, options } of remote) {
+    expect(after).toContain("VirtualMachine node1");
+    expect(inputs.triggers).toEqual(["node1-id"]);
+    expect(options.deletedWith).toBe("VirtualMachine node1");
+    expect(options.deleteBeforeReplace).toBe(true);
+  }
+});
+
+test("where machines go is looked up in their datacenter", async () => {
+  const { invokes } = await onVsphere();
+  const lookUp = (token: string): unknown =>
+    invokes.find((invoke) => invoke.token === `vsphere:index/${token}:${token}`)?.inputs;
+
+  expect(invokes).toHaveLength(5);
+  expect(lookUp("getDatacenter")).toEqual({ name: "dc1" });
+  expect(lookUp("getDatastore")).toEqual({ name: "store", datacenterId: "getDatacenter-id" });
+  expect(lookUp("getResourcePool")).toEqual({ name: "cluster1/Resources", datacenterId: "getDatacenter-id" });
+  expect(lookUp("getNetwork")).toEqual({ name: "VM Network", datacenterId: "getDatacenter-id" });
+  expect(lookUp("getVirtualMachine")).toEqual({ name: "debian12", datacenterId: "getDatacenter-id" });
+});
+
+test("the lines for /etc/hosts", () => {
+  expect(hostsFile(peers, "lab.example")).toBe(
+    "192.0.2.11 node1.lab.example node1\n192.0.2.12 node2.lab.example node2\n",
+  );
+  expect(hostsFile(peers.slice(1), "lab.example", { name: "smt.lab.example", address: "192.0.2.10" })).toBe(
+    "192.0.2.12 node2.lab.example node2\n192.0.2.10 smt.lab.example\n",
+  );
+});

@@ -1,0 +1,144 @@
+import { ClusterNode } from "../../components/clusterNode";
+import { corosyncConf, earliestStart, fencing, HaeCluster, sbdConfig } from "../../components/haeCluster";
+import { platforms } from "../../components/platform";
+import { clusterNodes, smtRoles } from "../support/clusterNodes";
+import { record, Recording } from "../support/recorder";
+
+const { debian12 } = platforms;
+const members = (count: number): { nodeName: string; address: string }[] =>
+  Array.from({ length: count }, (_, index) => ({ nodeName: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
+
+const form = (
+  count: number,
+  more: (cluster: HaeCluster, nodes: ClusterNode[]) => void = () => {},
+): Promise<Recording> =>
+  record(() => {
+    const nodes = clusterNodes(smtRoles(count));
+    const cluster = new HaeCluster("cluster", {
+      nodes,
+      clusterName: "smtha",
+      sbdDevice: "/dev/sbd",
+      watchdogTimeout: 15,
+      msgwait: 30,
+      prefixLength: 24,
+    });
+    more(cluster, nodes);
+  });
+
+describe("the component", () => {
+  test("writes the SBD header, lets every node join after it, and configures when all have joined", async () => {
+    const recording = await form(3);
+    expect(recording.find("HaeCluster cluster").type).toBe("smt-ha:cluster:HaeCluster");
+    expect(recording.below("HaeCluster cluster").sort()).toEqual([
+      "Command node1-cluster-configure-fencing",
+      "Command node1-cluster-join",
+      "Command node1-cluster-password",
+      "Command node1-sbd-create",
+      "Command node2-cluster-join",
+      "Command node2-cluster-password",
+      "Command node3-cluster-join",
+      "Command node3-cluster-password",
+      "RandomPassword cluster-authkey",
+      "RandomPassword cluster-hacluster",
+    ]);
+    expect(recording.find("Command node1-sbd-create").inputs.create).toBe(
+      "smt-ha sbd/create --device /dev/sbd --watchdog 15 --msgwait 30 --rev REV",
+    );
+    for (const node of ["node1", "node2", "node3"]) {
+      const { inputs, after } = recording.find(`Command ${node}-cluster-join`);
+      expect(inputs.create).toBe("smt-ha cluster/join --cluster smtha --members 3 --earliest-start 50 --rev REV");
+      expect(after).toContain("Command node1-sbd-create");
+      // Side by side: each waits for the others itself.
+      expect(after.filter((id) => id.endsWith("-cluster-join"))).toEqual([]);
+    }
+    const { inputs, after } = recording.find("Command node1-cluster-configure-fencing");
+    expect([inputs.create, inputs.stdin]).toEqual([
+      "smt-ha cluster/configure --part fencing --rev REV",
+      `@@ crm\n${fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" })}`,
+    ]);
+    expect(after).toEqual([
+      "Command node1-cluster-join",
+      "Command node1-cluster-password",
+      "Command node2-cluster-join",
+      "Command node3-cluster-join",
+    ]);
+  });
+
+  test("sends what it generates as a secret, on standard input alone", async () => {
+    const recording = await form(3);
+    for (const node of ["node1", "node2", "node3"]) {
+      const join = recording.find(`Command ${node}-cluster-join`).inputs;
+      const password = recording.find(`Command ${node}-cluster-password`).inputs;
+      expect(join.stdin).toEqual({ secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string });
+      expect(password.stdin).toEqual({ secret: "@@ password\ncluster-hacluster-hush\n" });
+      expect(JSON.stringify([join.stdin, { ...join, stdin: null }, { ...password, stdin: null }])).not.toContain(
+        "hacluster-hush",
+      );
+      expect(JSON.stringify({ ...join, stdin: null })).not.toContain("hush");
+    }
+  });
+
+  test("takes any number of nodes", async () => {
+    const recording = await form(5);
+    const joins = recording.below("HaeCluster cluster").filter((id) => id.endsWith("-cluster-join"));
+    expect(joins).toHaveLength(5);
+    expect(recording.find("Command node5-cluster-join").inputs.create).toContain("--members 5 ");
+  });
+
+  test("configures one part after the other, whichever node does it", async () => {
+    const recording = await form(3, (cluster, nodes) => {
+      const { host } = nodes[1];
+      const prepared = host.step("web/apache", {}, { parent: cluster });
+      cluster.configure("A", "primitive a ocf:x:y", { parent: cluster, dependsOn: [prepared], on: nodes[2] });
+      cluster.configure("B", "primitive b ocf:x:y", { parent: cluster });
+    });
+    const { inputs, after } = recording.find("Command node3-cluster-configure-A");
+    expect(inputs).toMatchObject({
+      create: "smt-ha cluster/configure --part A --rev REV",
+      stdin: "@@ crm\nprimitive a ocf:x:y\n",
+    });
+    expect(after).toEqual(
+      expect.arrayContaining(["Command node1-cluster-configure-fencing", "Command node2-web-apache"]),
+    );
+    expect(recording.find("Command node1-cluster-configure-B").after).toContain("Command node3-cluster-configure-A");
+  });
+});
+
+describe("debian12's configuration", () => {
+  const conf = (nodes: ReturnType<typeof members>, prefixLength = 24): string =>
+    corosyncConf(debian12, { clusterName: "smtha", prefixLength, nodes }, nodes[0]);
+
+  test("corosync.conf of three nodes and of five", () => {
+    expect(conf(members(3))).toMatchSnapshot();
+    expect(conf(members(5))).toMatchSnapshot();
+  });
+
+  test("a node keeps its number whatever nodes come before it", () => {
+    const number = (text: string, node: string): string | undefined =>
+      new RegExp(`name: ${node}\\n\\t\\tnodeid: (\\d+)`).exec(text)?.[1];
+    const [node1, node2, node3] = members(3);
+    const without = conf([node1, node3]);
+    const added = conf([node2, node1, node3]);
+    expect([number(without, "node3"), number(added, "node3")]).toEqual(["13", "13"]);
+    // Where the subnet is wider, so is the number.
+    const wide = conf([node3], 16);
+    expect(number(wide, "node3")).toBe("525");
+  });
+
+  test("SBD", () => expect(sbdConfig(debian12, "/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
+
+  test.each([
+    [10, 26],
+    [30, 50],
+    [120, 158],
+  ])("with msgwait %i, a node that has booted waits until its %ith second", (msgwait, second) =>
+    expect(earliestStart(msgwait)).toBe(second),
+  );
+
+  test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
+    const text = fencing(debian12, { msgwait, sbdDevice: "/dev/sbd" });
+    expect(text).toMatchSnapshot();
+    // Fencing that is given up before the node counts as dead would never succeed.
+    expect(Number(/stonith-timeout=(\d+)s/.exec(text)?.[1])).toBeGreaterThanOrEqual(1.2 * msgwait);
+  });
+});

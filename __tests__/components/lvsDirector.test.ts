@@ -1,0 +1,206 @@
+import { remote } from "@pulumi/command";
+import type { Role } from "../../components/clusterNode";
+import { HaeCluster } from "../../components/haeCluster";
+import {
+  directorSysctl,
+  healthSite,
+  ldirectordCf,
+  LoadBalancing,
+  LvsDirector,
+  lvsGroup,
+  realServerSysctl,
+} from "../../components/lvsDirector";
+import { platforms } from "../../components/platform";
+import { clusterNodes, network, smtRoles } from "../support/clusterNodes";
+import { record, Recording } from "../support/recorder";
+
+const guide: LoadBalancing = {
+  checkInterval: 20,
+  checkTimeout: 5,
+  failureCount: 2,
+  autoReload: true,
+  quiescent: false,
+  scheduler: "wlc",
+  forwarding: "gate",
+  request: "test.html",
+  receive: "still alive",
+};
+const smtNodes = [1, 2].map((number) => ({ nodeName: `node${number}`, address: `192.0.2.1${number}` }));
+
+const balance = (directors: number, balancing = guide): Promise<Recording> =>
+  record(() => {
+    const nodes = clusterNodes([...smtRoles(2), ...Array<Role>(directors).fill("director")]);
+    const cluster = new HaeCluster("cluster", {
+      nodes,
+      clusterName: "smtha",
+      sbdDevice: "/dev/sbd",
+      watchdogTimeout: 15,
+      msgwait: 30,
+      prefixLength: 24,
+    });
+    new LvsDirector("load-balancer", {
+      cluster,
+      smtNodes: nodes.filter((node) => node.role === "smt"),
+      directors: nodes.filter((node) => node.role === "director"),
+      virtualIp: "192.0.2.10",
+      network,
+      mountPoint: "/smt",
+      certificates: [new remote.Command("certificate", { connection: { host: "192.0.2.11" } })],
+      balancing,
+    });
+  });
+
+describe("the component", () => {
+  test("prepares the real servers and the director before the group, and verifies after it", async () => {
+    const recording = await balance(1);
+    expect(recording.find("LvsDirector load-balancer").type).toBe("smt-ha:balancer:LvsDirector");
+    // The order between nodes is nobody's business here, that on one node is.
+    const steps = (node: string): string[] =>
+      recording.below("LvsDirector load-balancer").filter((id) => id.startsWith(`Command ${node}-`));
+    expect(steps("node1")).toEqual([
+      "Command node1-realserver-address",
+      "Command node1-web-apache",
+      "Command node1-web-health-page",
+    ]);
+    expect(steps("node2")).toEqual(["Command node2-realserver-address", "Command node2-web-apache"]);
+    expect(steps("node3")).toEqual([
+      "Command node3-director-configure",
+      "Command node3-cluster-configure-LVS",
+      "Command node3-director-verify",
+    ]);
+    const after = (name: string): readonly string[] => recording.find(`Command ${name}`).after;
+    // Not after the real servers: the group starts while they get ready.
+    expect(after("node3-cluster-configure-LVS")).toEqual([
+      "Command node1-cluster-configure-fencing",
+      "Command node1-cluster-join",
+      "Command node2-cluster-join",
+      "Command node3-cluster-join",
+      "Command node3-director-configure",
+    ]);
+    // Apache has its certificate before.
+    expect(after("node2-web-apache")).toEqual(["Command certificate", "Command node2-realserver-address"]);
+    expect(after("node3-director-verify")).toEqual([
+      "Command node1-web-apache",
+      "Command node1-web-health-page",
+      "Command node2-web-apache",
+      "Command node3-cluster-configure-LVS",
+    ]);
+  });
+
+  test("gives each step what it needs and nothing that would run it again needlessly", async () => {
+    const recording = await balance(1);
+    const step = (name: string): unknown => {
+      const { create, stdin } = recording.find(`Command ${name}`).inputs;
+      return { create, stdin };
+    };
+    expect(step("node2-realserver-address")).toEqual({
+      create: "smt-ha realserver/address --address 192.0.2.10 --forwarding gate --rev REV",
+      stdin: `@@ sysctl\n${realServerSysctl("eth0", "gate")}`,
+    });
+    expect(step("node2-web-apache")).toEqual({
+      create: "smt-ha web/apache --ports '443 80' --rev REV",
+      stdin: `@@ health\n${healthSite("/smt", "test.html")}`,
+    });
+    expect(step("node1-web-health-page")).toEqual({
+      create: "smt-ha web/health-page --mount /smt --rev REV",
+      stdin: "@@ page\nstill alive\n",
+    });
+    expect(step("node3-director-configure")).toEqual({
+      create: "smt-ha director/configure --config /etc/ha.d/ldirectord.cf --rev REV",
+      stdin: `@@ sysctl\n${directorSysctl()}@@ ldirectord.cf\n${ldirectordCf("192.0.2.10", smtNodes, guide)}`,
+    });
+    expect(step("node3-director-verify")).toEqual({
+      create:
+        "smt-ha director/verify --address 192.0.2.10 --ports '443 80' --servers '192.0.2.11 192.0.2.12' " +
+        "--config /etc/ha.d/ldirectord.cf --rev REV",
+      stdin: undefined,
+    });
+  });
+
+  test("a changed check interval changes the director's configuration step only", async () => {
+    const inputs = ({ resources }: Recording): Map<string, string> =>
+      new Map(resources.map((resource) => [resource.id, JSON.stringify(resource.inputs)]));
+    const before = inputs(await balance(1));
+    const after = inputs(await balance(1, { ...guide, checkInterval: 10 }));
+    const changed = [...after.keys()].filter((id) => after.get(id) !== before.get(id));
+    expect(changed).toEqual(["Command node3-director-configure"]);
+  });
+
+  test("every director gets the same configuration before the group", async () => {
+    const recording = await balance(2);
+    const [one, two] = ["node3", "node4"].map(
+      (node) => recording.find(`Command ${node}-director-configure`).inputs.stdin,
+    );
+    expect(one).toBe(two);
+    expect(recording.find("Command node3-cluster-configure-LVS").after).toEqual(
+      expect.arrayContaining(["Command node3-director-configure", "Command node4-director-configure"]),
+    );
+    expect(recording.below("LvsDirector load-balancer")).toContain("Command node4-director-verify");
+  });
+});
+
+describe("ldirectord.cf", () => {
+  test("has the guide's parameters", () => {
+    expect(ldirectordCf("192.0.2.10", smtNodes, guide)).toMatchSnapshot();
+  });
+
+  test("has all others", () => {
+    const other: LoadBalancing = {
+      checkInterval: 3,
+      checkTimeout: 2,
+      failureCount: 1,
+      autoReload: false,
+      quiescent: true,
+      scheduler: "rr",
+      forwarding: "ipip",
+      request: "health/page.html",
+      receive: "all well",
+      fallback: "192.0.2.99",
+    };
+    expect(ldirectordCf("192.0.2.10", [...smtNodes, { address: "192.0.2.15" }], other)).toMatchSnapshot();
+  });
+
+  test("keeps to ldirectord's layout: options indented, a blank line between virtual services, no trailing space", () => {
+    const lines = ldirectordCf("192.0.2.10", smtNodes, guide).split("\n");
+    expect(lines.filter((line) => /\s$/.test(line))).toEqual([]);
+    lines.forEach((line, index) => {
+      if (line.startsWith("virtual = ")) {
+        expect([line, lines[index - 1]]).toEqual([line, ""]);
+        expect(lines[index + 1]).toMatch(/^\t\S/);
+      }
+    });
+  });
+});
+
+describe("the group", () => {
+  const group = (balancing: LoadBalancing): string =>
+    lvsGroup(platforms.debian12, {
+      virtualIp: "192.0.2.10",
+      network,
+      smtNodes,
+      directors: [{ nodeName: "node3" }, { nodeName: "node4" }],
+      balancing,
+    });
+
+  test("is kept on the directors and off every SMT node, with the guide's names", () => {
+    expect(group(guide)).toMatchSnapshot();
+  });
+
+  test.each(["ipip", "masq"] as const)("asks for no loopback support with %s", (forwarding) => {
+    expect(group({ ...guide, forwarding })).not.toContain("lvs_support");
+  });
+});
+
+describe("kernel settings", () => {
+  test("a director forwards", () => {
+    expect(directorSysctl()).toMatchSnapshot();
+  });
+
+  test.each(["gate", "ipip", "masq"] as const)("a real server's with %s", (forwarding) => {
+    expect(realServerSysctl("ens192", forwarding)).toMatchSnapshot();
+  });
+});
+
+test("the health page comes from the shared file system", () => {
+  expect(healthSite("/smt", "test.html")).toMatchSnapshot();
+});

@@ -1,0 +1,121 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ClusterNode, Role } from "../../components/clusterNode";
+import { FirewallNode, firewallRules, NodeFirewall } from "../../components/nodeFirewall";
+import { platforms } from "../../components/platform";
+import { network } from "../support/clusterNodes";
+import { record, Recording } from "../support/recorder";
+import { TestNode } from "../support/node";
+
+const roles: readonly Role[] = ["smt", "smt", "director"];
+const nodes = roles.map((role, index): FirewallNode => ({ role, address: `192.0.2.1${index + 1}`, sshPort: 22 }));
+const [smt, , director] = nodes;
+const settings = { nodes, virtualIp: "192.0.2.10", forwarding: "gate" } as const;
+
+const protect = (enabled: boolean): Promise<Recording> =>
+  record(() => {
+    new NodeFirewall("firewall", {
+      ...settings,
+      nodes: nodes.map(
+        ({ role, address }, index) =>
+          new ClusterNode(`node${index + 1}`, {
+            role,
+            access: { address, user: "root", port: 2222, privateKey: pulumi.secret("KEY") },
+            platform: "debian12",
+            network,
+            peers: [],
+          }),
+      ),
+      enabled,
+    });
+  });
+
+test.each([
+  [true, "on"],
+  [false, "off"],
+])("every node has its rules; enabled: %s", async (enabled, state) => {
+  const recording = await protect(enabled);
+  expect(recording.find("NodeFirewall firewall").type).toBe("smt-ha:network:NodeFirewall");
+  expect(recording.below("NodeFirewall firewall")).toEqual(
+    nodes.map((_, index) => `Command node${index + 1}-node-firewall`),
+  );
+  const { create, stdin } = recording.find("Command node3-node-firewall").inputs;
+  expect(create).toBe(`smt-ha node/firewall --state ${state} --ssh-port 2222 --rev REV`);
+  expect(stdin).toContain("tcp dport 2222 accept");
+});
+
+test("rules of an SMT node", () => expect(firewallRules(platforms.debian12, smt, settings)).toMatchSnapshot());
+test("rules of a director", () => expect(firewallRules(platforms.debian12, director, settings)).toMatchSnapshot());
+test("with tunnels, SMT nodes take them from the directors, which take none", () => {
+  const tunnels = { ...settings, forwarding: "ipip" } as const;
+  expect(firewallRules(platforms.debian12, smt, tunnels)).toContain("ip saddr { 192.0.2.13 } ip protocol ipip accept");
+  expect(firewallRules(platforms.debian12, director, tunnels)).toBe(
+    firewallRules(platforms.debian12, director, settings),
+  );
+});
+
+describe("node/firewall", () => {
+  let node: TestNode;
+  beforeEach(async () => {
+    node = await TestNode.start();
+    node.install();
+  });
+  afterEach(() => node.stop());
+
+  const unit = "/etc/systemd/system/smt-ha-firewall.service";
+  const dropIn = "/etc/systemd/system/nftables.service.d/smt-ha.conf";
+  const step = (
+    state: "on" | "off",
+    port = "22",
+    rules = firewallRules(platforms.debian12, smt, settings),
+  ): ReturnType<TestNode["step"]> => node.step("node/firewall", { state, "ssh-port": port }, { rules });
+  const listen = async (port: number): Promise<void> => {
+    node.start(`exec python3 -m http.server ${port}`);
+    while (!node.check(`ss -Hltn "sport = :${port}"`)) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+
+  test("puts the rules in force, now and at boot; the second time, nothing", async () => {
+    await listen(22);
+    expect(step("on")).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: ["/etc/smt-ha/firewall.nft", unit, dropIn]
+        .map((file) => `node1: node/firewall: wrote ${file}\n`)
+        .join(""),
+    });
+    expect(node.check("nft list table inet smt-ha")).toContain("policy drop");
+    expect(node.calls()).toEqual([
+      "systemctl daemon-reload",
+      "systemctl enable smt-ha-firewall.service",
+      "systemctl start smt-ha-firewall.service",
+    ]);
+    expect(step("on")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(node.calls()).toEqual([]);
+  });
+
+  test("refuses to lock everyone out", async () => {
+    await listen(2222);
+    const { code, stderr } = step("on");
+    expect(code).toBe(1);
+    expect(stderr).toContain("cause: no SSH server listens on port 22, so that the firewall would lock everyone out");
+    expect(node.run("nft list table inet smt-ha").code).not.toBe(0);
+  });
+
+  test("refuses rules that the node does not understand, and writes none of them", async () => {
+    await listen(22);
+    const { code, stderr } = step("on", "22", "table inet smt-ha { chain }\n");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("cause: the node refuses the firewall's rules\n")]);
+    expect(node.run("ls /etc/smt-ha/firewall.nft").code).not.toBe(0);
+  });
+
+  test("takes the rules away, and nothing where there are none", async () => {
+    expect(step("off")).toEqual({ code: 0, stdout: "", stderr: "" });
+    await listen(22);
+    step("on");
+    node.calls();
+    expect(step("off").code).toBe(0);
+    expect(node.calls()).toEqual(["systemctl disable --now smt-ha-firewall.service", "systemctl daemon-reload"]);
+    expect(node.run(`cat ${unit} ${dropIn} /etc/smt-ha/firewall.nft`).stdout).toBe("");
+  });
+});

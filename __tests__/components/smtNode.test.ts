@@ -1,0 +1,119 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterNode } from "../../components/clusterNode";
+import { smtConf, SmtNode, SmtNodeArgs } from "../../components/smtNode";
+import { Repository, repositoryList, SmtRepositories } from "../../components/smtRepositories";
+import { clusterNodes, smtRoles } from "../support/clusterNodes";
+import { record, Recording } from "../support/recorder";
+
+const smtNodes = (count: number): ClusterNode[] => clusterNodes(smtRoles(count));
+const settings = { serviceName: "smt.example.com", mountPoint: "/smt", mirrorSources: false };
+
+describe("SMT on a node", () => {
+  const smt = (args: Partial<SmtNodeArgs> = {}): Promise<Recording> =>
+    record(() => {
+      const [node] = smtNodes(1);
+      new SmtNode("node1-smt", { node, uid: 480, ...settings, ...args });
+    });
+  const command = (recording: Recording, step: string): unknown =>
+    recording.find(`Command node1-smt-${step}`).inputs.create;
+
+  test("installs before it configures, and links last", async () => {
+    const recording = await smt({ mirrorTime: "01:00" });
+    expect(recording.below("SmtNode node1-smt")).toEqual([
+      "RandomPassword node1-smt-database",
+      ...["install", "configure", "web", "links", "schedule"].map((step) => `Command node1-smt-${step}`),
+    ]);
+    expect(command(recording, "install")).toBe("smt-ha smt/install --uid 480 --rev REV");
+    expect(command(recording, "links")).toBe("smt-ha smt/links --mount /smt --rev REV");
+    expect(command(recording, "schedule")).toBe("smt-ha smt/schedule --time 01:00 --rev REV");
+    expect(recording.find("Command node1-smt-configure").after).toContain("Command node1-smt-install");
+    expect(recording.find("Command node1-smt-links").after).toContain("Command node1-smt-web");
+  });
+
+  test("does not mirror by night where another node does", async () => {
+    expect(command(await smt(), "schedule")).toBe("smt-ha smt/schedule --time never --rev REV");
+  });
+
+  test("passes passwords on standard input only, as secrets", async () => {
+    const recording = await smt({
+      credentials: { user: "UC1", password: pulumi.secret("nu-hush") },
+      databaseRootPassword: "root-hush",
+    });
+    expect(recording.find("Command node1-smt-install").inputs.stdin).toEqual({
+      secret: "@@ password\nnode1-smt-database-hush\n@@ root-password\nroot-hush\n",
+    });
+    expect(recording.find("Command node1-smt-configure").inputs.stdin).toEqual({
+      secret: `@@ smt.conf\n${smtConf({ ...settings, credentials: { user: "UC1" } }, "node1-smt-database-hush", "nu-hush")}`,
+    });
+    expect(JSON.stringify(recording.resources.map(({ inputs }) => inputs.create))).not.toContain("hush");
+  });
+
+  test("gives no password for a database's root that has none", async () => {
+    const recording = await smt({ databaseRootPassword: "" });
+    expect(recording.find("Command node1-smt-install").inputs.stdin).toEqual({
+      secret: "@@ password\nnode1-smt-database-hush\n",
+    });
+  });
+});
+
+describe("the settings in smt.conf", () => {
+  test("with mirror credentials", () =>
+    expect(smtConf({ ...settings, credentials: { user: "UC1" } }, "DATABASE", "PASS=1")).toBe(
+      "[NU]\nNUUser=UC1\nNUPass=PASS=1\n[DB]\nuser=smt\npass=DATABASE\n" +
+        "[LOCAL]\nurl=https://smt.example.com/\nMirrorTo=/smt\nMirrorSRC=false\n",
+    ));
+
+  test("without", () => {
+    const text = smtConf({ ...settings, mirrorSources: true }, "DATABASE");
+    expect(text).not.toContain("NU");
+    expect(text).toContain("MirrorSRC=true\n");
+  });
+});
+
+describe("the repositories", () => {
+  const pool: Repository = { name: "Pool", target: "sle-11-x86_64" };
+  const tools: Repository = {
+    name: "Tools",
+    custom: { productId: 7, description: "In-house packages", url: "http://rpm.lab/tools" },
+  };
+  const list = "Pool|sle-11-x86_64|||\nTools||7|http://rpm.lab/tools|In-house packages\n";
+  const repositories = (all: readonly Repository[]): Promise<Recording> =>
+    record(() => {
+      const nodes = smtNodes(3);
+      const pair = new pulumi.ComponentResource("test:Pair", "pair");
+      const replication = nodes[1].host.step("web/health-page", {}, { parent: pair });
+      new SmtRepositories("repositories", {
+        smtNodes: nodes,
+        repositories: all,
+        mountPoint: "/smt",
+        after: [replication],
+      });
+    });
+
+  test("are lines for the node", () => expect(repositoryList([pool, tools])).toBe(list));
+
+  test("are set up and mirrored on one node, after the replication, and verified on all", async () => {
+    const recording = await repositories([pool, tools]);
+    expect(recording.below("SmtRepositories repositories").sort()).toEqual(
+      ["node1", "node2", "node3"]
+        .flatMap((node) => [`Command ${node}-smt-start`, `Command ${node}-smt-verify`])
+        .concat("Command node1-smt-mirror", "Command node1-smt-repositories")
+        .sort(),
+    );
+    const set = recording.find("Command node1-smt-repositories");
+    expect(set.inputs.stdin).toBe(`@@ repositories\n${list}`);
+    expect(set.after).toEqual(expect.arrayContaining(["Command node2-smt-start", "Command node3-smt-start"]));
+    expect(recording.find("Command node1-smt-start").after).toContain("Command node2-web-health-page");
+    expect(recording.find("Command node3-smt-verify").after).toContain("Command node1-smt-repositories");
+    expect(recording.find("Command node1-smt-mirror").inputs.create).toBe(
+      "smt-ha smt/mirror --mount /smt --patience 600 --rev REV",
+    );
+  });
+
+  test("without any, nothing is mirrored, but what was set up before is taken back", async () => {
+    const recording = await repositories([]);
+    const names = recording.below("SmtRepositories repositories");
+    expect(names).toContain("Command node1-smt-repositories");
+    expect(names.join()).not.toContain("mirror");
+  });
+});

@@ -1,0 +1,196 @@
+import { runProgram } from "../support/program";
+import { labSecrets, labStack, stackValues } from "../support/stack";
+import type { Recording } from "../support/recorder";
+
+// The lab makes its key when it starts: any will do here.
+jest.mock("fs", () => {
+  const actual = jest.requireActual<typeof import("fs")>("fs");
+  const readFileSync = (file: string, ...rest: []): string | Buffer =>
+    String(file).endsWith(".lab/ssh/id_ed25519")
+      ? "-----BEGIN OPENSSH PRIVATE KEY-----\nkey-hush\n"
+      : actual.readFileSync(file, ...rest);
+  return { ...actual, readFileSync };
+});
+
+// There is no service to ask.
+jest.mock("../../report/serviceReport", () => ({
+  serviceReport: (facts: { holder: string; repositories: string[] }) => Promise.resolve(JSON.stringify(facts)),
+}));
+
+const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
+const machineSteps = (node: string): string[] => [
+  `RemoteHost ${node}`,
+  `Command ${node}-ready`,
+  `CopyToRemote ${node}-files`,
+  `Command ${node}-install`,
+  `Command ${node}-node-preflight`,
+  `Command ${node}-node-hosts`,
+  `Command ${node}-node-packages`,
+  `Command ${node}-node-time`,
+];
+
+describe("the lab's stack", () => {
+  const run = runProgram(labStack);
+
+  test("makes three machines in the lab's vSphere", async () => {
+    const { recording } = await run;
+    const nodes = ["node1", "node2", "node3"];
+    for (const node of nodes) {
+      expect(recording.below(`ClusterNode ${node}`).sort()).toEqual(
+        [`VirtualMachine ${node}`, ...machineSteps(node)].sort(),
+      );
+    }
+    const machines = recording.resources.filter(({ type }) => type.includes("VirtualMachine"));
+    expect(machines.map(({ name, inputs, options }) => [name, inputs.numCpus, inputs.memory, options.protect])).toEqual(
+      nodes.map((node) => [node, 1, 1536, undefined]),
+    );
+    expect(machines.map(({ inputs }) => inputs.ignoredGuestIps)).toEqual(nodes.map(() => ["192.0.2.10"]));
+    expect(recording.find("VirtualMachine node3").inputs.annotation).toBe("smt-ha director node of stack test");
+    expect(recording.invokes.map(({ inputs }) => (inputs as { name: string }).name).sort()).toEqual(
+      ["lab", "local", "esxi1/Resources", "VM Network", "debian12"].sort(),
+    );
+  });
+
+  test("attaches the shared disk to all of them", async () => {
+    const { recording } = await run;
+    expect(recording.below("IscsiSharedDisk shared-disk")).toHaveLength(6);
+    expect(recording.find("Command node3-iscsi-login").inputs.create).toBe(
+      "smt-ha iscsi/login --portal 192.0.2.3:3260 --target iqn.2026-01.lab.smt-ha:shared " +
+        `--device ${device} --initiator iqn.2016-04.com.open-iscsi:smtha.node3 --chap-user smt-ha --rev REV`,
+    );
+    expect(recording.find("Command node1-disk-partition").inputs.create).toBe(
+      `smt-ha disk/partition --device ${device} --cluster smtha --wipe no --rev REV`,
+    );
+  });
+
+  test("ends with the nodes and their devices", async () => {
+    expect((await run).outputs).toMatchObject({
+      nodes: {
+        node1: { role: "smt", address: "192.0.2.11" },
+        node2: { role: "smt", address: "192.0.2.12" },
+        node3: { role: "director", address: "192.0.2.13" },
+      },
+      sbdDevice: `${device}-part1`,
+      dataDevice: `${device}-part2`,
+    });
+  });
+
+  test("holds no secret in the open", async () => {
+    const { recording, outputs } = await run;
+    const text = (what: unknown): string => JSON.stringify(what);
+    for (const secret of ["key-hush", "chap-hush", "authkey-hush"]) {
+      expect(text(recording.resources)).toContain(secret);
+    }
+    const open = JSON.stringify([recording.resources, recording.invokes, outputs], (key, value: unknown) =>
+      key === "secret" ? undefined : value,
+    );
+    expect(open).not.toContain("hush");
+  });
+
+  test("previews every step with its exact command line", async () => {
+    const { recording } = await runProgram(labStack, { preview: true });
+    const ids = (all: Recording): string[] => all.resources.map(({ id }) => id).sort();
+    expect(ids(recording)).toEqual(ids((await run).recording));
+    for (const { id, inputs } of recording.resources.filter(({ type }) => type === "command:remote:Command")) {
+      expect([id, inputs.create]).toEqual([id, expect.stringMatching(/^(true$|bash |smt-ha \S+\/)/)]);
+    }
+  });
+});
+
+test("SMT mirrors on its first node, what and with which credentials the configuration says", async () => {
+  const { recording } = await runProgram({
+    ...labStack,
+    "smt-ha:nuUser": "UC1",
+    "smt-ha:nuPassword": "nu-hush",
+    "smt-ha:mirrorTime": "02:30",
+    "smt-ha:repositories": JSON.stringify([{ name: "Pool", target: "sle-11-x86_64" }]),
+  });
+  const step = (name: string): unknown => recording.find(`Command ${name}`).inputs;
+
+  expect(step("node1-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time 02:30 --rev REV" });
+  expect(step("node2-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time never --rev REV" });
+  expect(step("node1-smt-mirror")).toMatchObject({
+    // Other credentials are tried at once.
+    stdin: { secret: "@@ repositories\nPool|sle-11-x86_64|||\n@@ account\nUC1\nnu-hush\n" },
+  });
+  for (const node of ["node1", "node2"]) {
+    const { stdin } = step(`${node}-smt-configure`) as { stdin: { secret: string } };
+    expect(stdin.secret).toMatch(
+      new RegExp(
+        `^NUUser=UC1\\nNUPass=nu-hush\\n(.*\\n)*pass=${node}-smt-database-hush\\n(.*\\n)*url=https://smt.smt-ha.lab/$`,
+        "m",
+      ),
+    );
+    expect(recording.find(`Command ${node}-smt-install`).after).toContain(`Command ${node}-ocfs-verify`);
+  }
+  expect(recording.resources.map(({ id }) => id).filter((id) => id.startsWith("Command node3-smt-"))).toEqual([]);
+});
+
+describe("the lab's stack with two directors", () => {
+  const values = stackValues("two-directors", labSecrets);
+
+  test("differs from the other by its fourth node alone", () => {
+    const { "smt-ha:nodes": nodes, ...others } = values;
+    const { "smt-ha:nodes": three, ...same } = labStack;
+    expect(others).toEqual(same);
+    expect(JSON.parse(nodes)).toEqual([
+      ...(JSON.parse(three) as unknown[]),
+      { name: "node4", address: "192.0.2.14", role: "director" },
+    ]);
+  });
+
+  test("a node joins when all others know it and let it through, and is balancing only when it is ready", async () => {
+    const { recording } = await runProgram(values);
+    const allBefore = (id: string, found = new Set<string>()): Set<string> => {
+      for (const before of recording.find(id).after.filter((other) => !found.has(other))) {
+        allBefore(before, found.add(before));
+      }
+      return found;
+    };
+    const beforeJoin = allBefore("Command node4-cluster-join");
+    for (const node of ["node1", "node2", "node3", "node4"]) {
+      expect(beforeJoin).toContain(`Command ${node}-node-hosts`);
+      expect(beforeJoin).toContain(`Command ${node}-node-firewall`);
+    }
+    expect(allBefore("Command node3-cluster-configure-LVS")).toContain("Command node4-director-configure");
+    const text = (id: string): string => String(recording.find(id).inputs.stdin);
+    expect(text("Command node3-cluster-configure-LVS")).toContain(
+      "location LVS-on-node4 LVS resource-discovery=exclusive 0:",
+    );
+    expect(text("Command node1-cluster-configure-base-services")).toContain(
+      "Base-Services-not-on-node4 base-services -inf:",
+    );
+  });
+});
+
+test("existing hosts: the same steps without machines, and without a word to vSphere", async () => {
+  const config = Object.fromEntries(
+    Object.entries({ ...labStack, "smt-ha:machines": "existing" }).filter(([key]) => !key.startsWith("vsphere:")),
+  );
+  const { recording, outputs } = await runProgram(config);
+
+  expect(recording.resources.filter(({ type }) => type.includes("vsphere"))).toEqual([]);
+  expect(recording.invokes).toEqual([]);
+  expect(recording.below("ClusterNode node2").sort()).toEqual(machineSteps("node2").sort());
+  expect(recording.find("Command node2-ready").options.createTimeout).toBe("1m");
+  expect(outputs.sbdDevice).toBe(`${device}-part1`);
+});
+
+test("a director that is listed first partitions nothing", async () => {
+  const nodes = JSON.parse(labStack["smt-ha:nodes"]) as unknown[];
+  const { recording } = await runProgram({
+    ...labStack,
+    "smt-ha:nodes": JSON.stringify([nodes[2], nodes[0], nodes[1]]),
+  });
+
+  const partitioning = recording.resources.filter(({ name }) => name.endsWith("-disk-partition"));
+  expect(partitioning.map(({ name }) => name)).toEqual(["node1-disk-partition"]);
+});
+
+test("a bad configuration makes nothing at all", async () => {
+  const { recording, outputs } = await runProgram({ ...labStack, "smt-ha:virtualIp": "192.0.2.300" });
+
+  expect(String(outputs.error)).toMatch(/smt-ha:virtualIp is "192\.0\.2\.300"/);
+  expect(recording.resources).toEqual([]);
+  expect(recording.invokes).toEqual([]);
+});

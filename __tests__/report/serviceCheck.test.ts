@@ -1,0 +1,100 @@
+import { execFileSync } from "child_process";
+import { X509Certificate } from "crypto";
+import * as fs from "fs";
+import * as http from "http";
+import * as https from "https";
+import type { AddressInfo } from "net";
+import * as os from "os";
+import * as path from "path";
+import { checkService, ServiceAddress, Unreachable, WrongAnswer } from "../../report/serviceCheck";
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-"));
+/** A key and a certificate for this name, signed by itself. */
+function certificate(name: string): { key: string; cert: string } {
+  const [key, cert] = ["key", "cert"].map((file) => path.join(folder, `${name}.${file}`));
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "1"];
+  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, ...subject], {
+    stdio: "ignore",
+  });
+  return { key: fs.readFileSync(key, "utf8"), cert: fs.readFileSync(cert, "utf8") };
+}
+const own = certificate("smt.example.com");
+const foreign = certificate("other.example.com");
+
+let answer: { status: number; body: string };
+const servers: http.Server[] = [];
+const handler: http.RequestListener = (request, response) => {
+  const known = request.headers.host === "smt.example.com" && request.url === "/test.html";
+  response.writeHead(known ? answer.status : 404).end(known ? answer.body : "");
+};
+const listen = (server: http.Server): Promise<number> =>
+  new Promise((resolve) => {
+    servers.push(server);
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
+
+let ports: { http: number; https: number };
+let foreignPort: number;
+beforeAll(async () => {
+  ports = { http: await listen(http.createServer(handler)), https: await listen(https.createServer(own, handler)) };
+  foreignPort = await listen(https.createServer(foreign, handler));
+});
+afterAll(() => {
+  servers.forEach((server) => server.close());
+  fs.rmSync(folder, { recursive: true });
+});
+beforeEach(() => (answer = { status: 200, body: "still alive\n" }));
+
+const check = (scheme: "http" | "https", changes: Partial<ServiceAddress> = {}): Promise<Date | undefined> =>
+  checkService(
+    scheme,
+    {
+      serviceName: "smt.example.com",
+      virtualIp: "127.0.0.1",
+      trusted: own.cert,
+      request: "test.html",
+      receive: "still alive",
+      ports,
+      ...changes,
+    },
+    500,
+  );
+
+describe.each(["http", "https"] as const)("%s", (scheme) => {
+  test("is content with the health page, asked for by the service's name", () =>
+    expect(check(scheme)).resolves.toEqual(
+      scheme === "https" ? new Date(new X509Certificate(own.cert).validTo) : undefined,
+    ));
+
+  test.each([
+    [503, "still alive"],
+    [200, "moribund"],
+  ])("refuses status %s with '%s'", async (status, body) => {
+    answer = { status, body };
+    await expect(check(scheme)).rejects.toThrow(
+      new WrongAnswer(`${scheme}://smt.example.com/test.html answers with status ${status}, without "still alive"`),
+    );
+  });
+
+  test("tells a service that it can't reach from one that answers wrongly", async () => {
+    await expect(check(scheme, { ports: { http: 1, https: 1 } })).rejects.toBeInstanceOf(Unreachable);
+  });
+
+  test("does not wait for ever", async () => {
+    // Takes connections and says nothing.
+    const silent = http.createServer(() => undefined);
+    const port = await listen(silent);
+    await expect(check(scheme, { ports: { http: port, https: port } })).rejects.toBeInstanceOf(
+      scheme === "http" ? Unreachable : Error,
+    );
+    silent.closeAllConnections();
+  });
+});
+
+test("refuses a certificate of a CA that it does not trust, or for another name", async () => {
+  const other = { http: 1, https: foreignPort };
+  await expect(check("https", { ports: other })).rejects.toBeInstanceOf(WrongAnswer);
+  await expect(check("https", { ports: other, trusted: foreign.cert })).rejects.toThrow(
+    /smt\.example\.com.*does not match/,
+  );
+});

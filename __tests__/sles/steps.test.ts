@@ -1,0 +1,110 @@
+import { firewallRules, type FirewallNode } from "../../components/nodeFirewall";
+import { platforms } from "../../components/platform";
+import { TestNode } from "../support/node";
+
+// What is SLES's own in a step, and the whole sequence (sles.test.ts) does not come to.
+
+const nodes: readonly FirewallNode[] = [
+  { role: "smt", address: "192.0.2.11", sshPort: 22 },
+  { role: "smt", address: "192.0.2.12", sshPort: 22 },
+  { role: "director", address: "192.0.2.13", sshPort: 22 },
+];
+const rules = (...members: readonly FirewallNode[]): string =>
+  firewallRules(platforms.sles11, members[0], { nodes: members, virtualIp: "192.0.2.10", forwarding: "gate" });
+
+let node: TestNode;
+beforeEach(async () => {
+  node = await TestNode.start({ platform: "sles11" });
+  node.install();
+  node.write("/run/doubles/packages", "SuSEfirewall2\nopenais\n");
+});
+afterEach(() => node.stop());
+
+/** Runs a command with the platform's functions at hand, as a step would. */
+const withPlatform = (command: string, stdin = ""): string =>
+  node.check(
+    `export PATH=/usr/local/sbin:$PATH SMT_HA=/usr/local/lib/smt-ha STEP=test STEP_LOG=/dev/null STEP_DIR=$(mktemp -d); exec 3>&2; . $SMT_HA/lib/step.sh; ${command}`,
+    stdin,
+  );
+
+describe("SuSEfirewall2", () => {
+  const settings = "/etc/sysconfig/SuSEfirewall2";
+  const setting = (name: string): string => new RegExp(`^${name}="(.*)"$`, "m").exec(node.read(settings))?.[1] ?? "";
+  const apply = (text: string): string => withPlatform("firewall_apply", text);
+
+  test("keeps the node's own words, and gives back what were ours when there are others", () => {
+    apply(rules(...nodes));
+    expect(setting("FW_SERVICES_EXT_TCP")).toBe("5801 5901 22 80 443");
+    expect(setting("FW_SERVICES_ACCEPT_EXT")).toContain("192.0.2.12,tcp,3306");
+    expect(node.calls()).toEqual(["SuSEfirewall2 on"]);
+
+    apply(rules(nodes[0], nodes[2]));
+    expect(setting("FW_SERVICES_ACCEPT_EXT")).toBe(
+      "192.0.2.11,udp,5404:5405 192.0.2.13,udp,5404:5405 192.0.2.11,tcp,3306 192.0.2.11,tcp,21064",
+    );
+    expect(node.calls()).toEqual(["SuSEfirewall2 start"]);
+
+    const before = node.read(settings);
+    apply(rules(nodes[0], nodes[2]));
+    expect([node.read(settings), node.calls()]).toEqual([before, []]);
+  });
+
+  test("taken away, it leaves the settings as they were", () => {
+    const before = node.read(settings);
+    apply(rules(...nodes));
+    withPlatform("firewall_remove");
+    expect(node.read(settings)).toBe(before);
+    expect(node.calls()).toEqual(["SuSEfirewall2 on", "SuSEfirewall2 off"]);
+    withPlatform("firewall_remove");
+    expect(node.calls()).toEqual([]);
+  });
+
+  test.each(['FW_ROUTE="$(reboot)"', "reboot", 'FW_ROUTE="yes'])("refuses what is no setting: %s", (line) => {
+    // It shows what it refuses.
+    expect(withPlatform("if firewall_check; then echo taken; fi", `FW_ROUTE="yes"\n${line}\n`)).toBe(`${line}\n`);
+  });
+});
+
+test("a cluster that is not ours is refused, and goes on", () => {
+  node.write("/etc/corosync/corosync.conf", "totem {\n\tversion: 2\n}\n");
+  node.write("/run/doubles/active/openais", "");
+  const { code, stderr } = node.step(
+    "cluster/join",
+    { cluster: "smtha", members: "3", "earliest-start": "50" },
+    { "corosync.conf": "new", sbd: "new", authkey: "hush" },
+  );
+  expect(code).toBe(1);
+  expect(stderr).toContain("  cause: a cluster runs on this node that smt-ha has not configured\n");
+  expect(node.read("/etc/corosync/corosync.conf")).toBe("totem {\n\tversion: 2\n}\n");
+  expect(node.calls()).toEqual([]);
+});
+
+test("a member that runs takes in no other corosync.conf", () => {
+  const ours = "# cluster_name: smtha\ntotem {\n\tnodeid: 11\n}\n";
+  node.write("/etc/corosync/corosync.conf", ours);
+  node.write("/etc/sysconfig/sbd", "sbd\n");
+  node.write("/etc/corosync/authkey", "hush");
+  node.write("/run/doubles/active/openais", "");
+  const { stderr } = node.step(
+    "cluster/join",
+    { cluster: "smtha", members: "3", "earliest-start": "50" },
+    { "corosync.conf": ours.replace("11", "21"), sbd: "sbd", authkey: "hush" },
+  );
+  expect(stderr).toContain("can't take that in while it runs\n  next:  stop the cluster on all nodes (rcopenais stop)");
+  expect(node.read("/etc/corosync/corosync.conf")).toBe(ours);
+});
+
+test("blocks of a file keep their places, and leave the rest alone", () => {
+  node.write("/etc/lines", "first\nlast\n");
+  const block = (name: string, text: string): string => {
+    withPlatform(`install_block /etc/lines ${name}`, text);
+    return node
+      .read("/etc/lines")
+      .replace(/# smt-ha (\w): (\w+)\n/g, "$1 $2|")
+      .replace(/\n/g, "|");
+  };
+  expect(block("a", "one\n")).toBe("first|last|a begin|one|a end|");
+  expect(block("b", "two\n")).toBe("first|last|a begin|one|a end|b begin|two|b end|");
+  expect(block("a", "three\nfour\n")).toBe("first|last|a begin|three|four|a end|b begin|two|b end|");
+  expect(block("a", "")).toBe("first|last|b begin|two|b end|");
+});

@@ -1,0 +1,359 @@
+import { corosyncConf, fencing, sbdConfig } from "../../components/haeCluster";
+import { baseServices } from "../../components/ocfsMount";
+import { platforms } from "../../components/platform";
+import { Disk } from "../support/disk";
+import { Result, TestNode } from "../support/node";
+
+const { debian12 } = platforms;
+const fencingText = fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" });
+const mountText = (...directors: string[]): string =>
+  baseServices(debian12, { device: "/dev/data", mountPoint: "/smt", smtNodes: ["node1", "node2"], directors });
+
+let node: TestNode;
+beforeEach(async () => {
+  node = await TestNode.start();
+  node.install();
+});
+afterEach(() => node.stop());
+
+const causeOf = ({ stderr }: Result): string | undefined => /^ {2}cause: (.*)$/m.exec(stderr)?.[1];
+const nothing = { code: 0, stdout: "", stderr: "" };
+
+describe("cluster/configure", () => {
+  const text = fencingText + mountText("node3");
+  const configure = (crm = text): Result => node.step("cluster/configure", { part: "all" }, { crm });
+  const object = (name: string): string => node.run(`cat /run/doubles/cib/${name}`).stdout;
+  const loads = (): string[] => node.calls().map((call) => call.replace(/\/dev\/shm\S+/, "FILE"));
+  const load = "crm -F configure load update FILE";
+
+  test("loads the text as a whole; the second time, nothing", () => {
+    expect(configure()).toEqual({ ...nothing, stderr: "node1: cluster/configure: configuring all\n" });
+    expect(loads()).toEqual([load]);
+    expect(object("base-group")).toBe("group base-group dlm fs\n");
+    expect(object("no-quorum-policy")).toBe("freeze\n");
+    expect(configure()).toEqual(nothing);
+    expect(loads()).toEqual([]);
+  });
+
+  test("mends what was changed by hand, be it an object or a property, and leaves the rest alone", () => {
+    configure();
+    node.write("/run/doubles/cib/mine", "primitive mine ocf:heartbeat:Dummy\n");
+    expect(configure()).toEqual(nothing);
+    for (const [name, value] of [
+      ["fs", "primitive fs ocf:heartbeat:Filesystem meta target-role=Stopped\n"],
+      ["stonith-timeout", "5s\n"],
+    ]) {
+      const before = object(name);
+      node.write(`/run/doubles/cib/${name}`, value);
+      expect(configure().stderr).toContain("configuring all\n");
+      expect(object(name)).toBe(before);
+    }
+    node.check("rm /run/doubles/cib/Base-Services-not-on-node3");
+    configure();
+    expect(object("Base-Services-not-on-node3")).toBe(
+      "location Base-Services-not-on-node3 base-services -inf: node3\n",
+    );
+    expect(object("mine")).toBe("primitive mine ocf:heartbeat:Dummy\n");
+  });
+
+  test("removes what the text no longer names, after the new, unless it is gone already", () => {
+    configure(mountText("node3", "node4", "node5"));
+    loads();
+    node.check("rm /run/doubles/cib/Base-Services-not-on-node4");
+    expect(configure(mountText("node6")).stderr).toContain(
+      "removing Base-Services-not-on-node3 Base-Services-not-on-node5\n",
+    );
+    expect(loads()).toEqual([load, "crm -F configure delete Base-Services-not-on-node3 Base-Services-not-on-node5"]);
+  });
+
+  test("removes nothing where the cluster refuses the new text", () => {
+    configure();
+    loads();
+    node.write("/run/doubles/crm-refuses", "");
+    expect(causeOf(configure(fencingText))).toBe("the cluster refuses the configuration of all");
+    expect(loads()).toEqual([load]);
+    expect(object("fs")).toContain("Filesystem");
+  });
+
+  test("fails where the cluster does not settle or a resource fails, and then does it again", () => {
+    node.write("/run/doubles/unsettled", "");
+    node.write("/run/doubles/crm_mon", "  * fs\t(ocf:heartbeat:Filesystem):\t FAILED node1\n");
+    expect(causeOf(configure())).toMatch(
+      /^the cluster does not settle after the configuration of all: .*FAILED node1$/,
+    );
+    node.check("rm /run/doubles/unsettled");
+    node.write("/run/doubles/crm_mon", "Failed Resource Actions:\n  * fs start on node1 returned error\n");
+    expect(causeOf(configure())).toContain("resources failed:   * fs start on node1");
+    node.check("rm /run/doubles/crm_mon");
+    loads();
+    expect(configure().code).toBe(0);
+    expect(loads()).toEqual([load]);
+  });
+});
+
+describe("cluster/drift", () => {
+  const drift = (): Result => node.step("cluster/drift");
+
+  test("tells what was changed by hand and what is missing, and changes nothing", () => {
+    expect(drift()).toEqual(nothing);
+    node.check("mkdir -p /run/doubles/active && touch /run/doubles/active/pacemaker");
+    node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
+    node.step("cluster/configure", { part: "mount" }, { crm: mountText("node3") });
+    expect(drift()).toEqual(nothing);
+    node.calls();
+    node.write("/run/doubles/cib/stonith-enabled", "false\n");
+    node.check("rm /run/doubles/cib/base-group");
+    expect(drift()).toEqual({
+      ...nothing,
+      stdout: "fencing\nmount\n",
+      stderr: `node1: cluster/drift: fencing was changed by hand; to mend it: pulumi up --replace '**::node1-cluster-configure-fencing'
+missing: true
+found: false
+node1: cluster/drift: mount was changed by hand; to mend it: pulumi up --replace '**::node1-cluster-configure-mount'
+missing: <base-group>
+missing: group base-group dlm fs
+`,
+    });
+    expect(node.calls()).toEqual([]);
+  });
+
+  test("says so where the cluster does not run", () => {
+    node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
+    expect(causeOf(drift())).toBe("the cluster does not run on this node");
+  });
+});
+
+describe("cluster/join", () => {
+  const members = (count: number, first = 11): { nodeName: string; address: string }[] =>
+    Array.from({ length: count }, (_, index) => ({
+      nodeName: `node${index + 1}`,
+      address: `192.0.2.${first + index}`,
+    }));
+  const conf = (count: number, first?: number): string => {
+    const nodes = members(count, first);
+    return corosyncConf(debian12, { clusterName: "smtha", prefixLength: 24, nodes }, nodes[0]);
+  };
+  const join = (count = 3, inputs: Record<string, string> = {}, cluster = "smtha"): Result => {
+    const online = members(count).map(({ nodeName }) => `  * Node ${nodeName}: online:\n`);
+    node.write("/run/doubles/crm_mon", `  * Current DC: node1 - partition with quorum\n${online.join("")}`);
+    return node.step(
+      "cluster/join",
+      { cluster, members: String(count), "earliest-start": "35" },
+      { "corosync.conf": conf(count), sbd: sbdConfig(debian12, "/dev/sbd"), authkey: "hush".repeat(64), ...inputs },
+    );
+  };
+  const sample = "totem {\n\tcluster_name: debian\n}\n";
+  beforeEach(() => {
+    node.check("rm -rf /etc/corosync /etc/default/sbd && mkdir -p /etc/corosync");
+    node.write("/etc/corosync/corosync.conf", sample);
+  });
+
+  test("configures and starts the cluster; the second time, nothing", () => {
+    expect(join().code).toBe(0);
+    expect(node.calls()).toEqual([
+      "systemctl stop pacemaker corosync",
+      "modprobe softdog",
+      "systemctl daemon-reload",
+      "systemctl enable sbd",
+      "systemctl enable corosync",
+      "systemctl enable pacemaker",
+      "systemctl start pacemaker",
+    ]);
+    expect(node.read("/etc/corosync/corosync.conf")).toBe(conf(3));
+    expect(node.check("stat -c %a-%s /etc/corosync/authkey")).toBe("400-256\n");
+    expect(join()).toEqual(nothing);
+    expect(node.calls()).toEqual(["modprobe softdog"]);
+  });
+
+  test("clears the CIB of a package's first start, and never one of a cluster of its own", () => {
+    node.write("/var/lib/pacemaker/cib/cib.xml", "<cib/>");
+    join();
+    expect(node.run("ls /var/lib/pacemaker/cib/cib.xml").code).not.toBe(0);
+    node.write("/var/lib/pacemaker/cib/cib.xml", "<cib/>");
+    node.check("rm /run/doubles/active/pacemaker");
+    join();
+    expect(node.read("/var/lib/pacemaker/cib/cib.xml")).toBe("<cib/>");
+  });
+
+  test("a member that runs takes a new node in by a reload", () => {
+    join();
+    node.calls();
+    expect(join(4).stderr).toBe(
+      "node1: cluster/join: wrote /etc/corosync/corosync.conf\n" +
+        "node1: cluster/join: corosync has reloaded its configuration\n",
+    );
+    expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R"]);
+  });
+
+  test("a member that runs lets a node go that has left, and makes pacemaker forget it", () => {
+    join(4);
+    node.write(
+      "/run/doubles/nodes",
+      members(4)
+        .map(({ nodeName }, index) => `<node id="${11 + index}" uname="${nodeName}"/>\n`)
+        .join(""),
+    );
+    node.calls();
+    expect(join(3).stderr).toBe(
+      "node1: cluster/join: wrote /etc/corosync/corosync.conf\n" +
+        "node1: cluster/join: corosync has reloaded its configuration\n" +
+        "node1: cluster/join: node4 has left the cluster for good\n",
+    );
+    expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R", "crm_node --force --remove node4"]);
+    expect(join(3)).toEqual(nothing);
+  });
+
+  test.each([
+    ["another cluster's member", {}, "other", "this node is a member of the cluster 'smtha', not of 'other'"],
+    ["a new key while it runs", { authkey: "tell".repeat(64) }, "smtha", "SBD's configuration or the authentication"],
+    [
+      "a new SBD device while it runs",
+      { sbd: sbdConfig(debian12, "/dev/other") },
+      "smtha",
+      "SBD's configuration or the",
+    ],
+    ["new numbers while it runs", { "corosync.conf": conf(3, 21) }, "smtha", "the number of node1 node2 node3 would"],
+  ])("refuses %s, and changes nothing", (_, inputs, cluster, cause) => {
+    join();
+    node.calls();
+    const files = "cat /etc/corosync/* /etc/default/sbd | sha256sum";
+    const before = node.check(files);
+    const result = join(3, inputs, cluster);
+    expect([result.code, causeOf(result)]).toEqual([1, expect.stringContaining(cause)]);
+    expect(result.stderr).not.toMatch(/hush|tell/);
+    expect([node.check(files), node.calls()]).toEqual([before, []]);
+  });
+
+  test("a fenced node does not start the cluster before its fencing is known", () => {
+    join();
+    const line = /^ExecStartPre=(.*)$/m.exec(node.read("/etc/systemd/system/corosync.service.d/smt-ha.conf"))?.[1];
+    // As systemd reads it.
+    const command = line?.replace(/\$\$/g, "$").replace("/proc/uptime", "/run/uptime");
+    node.write("/run/uptime", "33.90 7.00\n");
+    const start = Date.now();
+    node.check(String(command));
+    expect(Date.now() - start).toBeGreaterThan(1000);
+    node.write("/run/uptime", "35.10 7.00\n");
+    expect(node.check(`SECONDS=0; ${command}; echo $SECONDS`)).toBe("0\n");
+  });
+});
+
+test("cluster/leave stops the cluster, now and at every boot", () => {
+  const units = ["pacemaker", "corosync", "sbd"];
+  for (const unit of units) {
+    node.write(`/run/doubles/active/${unit}`, "");
+    node.write(`/run/doubles/enabled/${unit}`, "");
+  }
+  expect(node.step("cluster/leave").code).toBe(0);
+  expect(node.calls()).toEqual(["systemctl stop pacemaker corosync", "systemctl disable pacemaker corosync sbd"]);
+  expect(node.step("cluster/leave").code).toBe(0);
+});
+
+test("cluster/password sets hacluster's password, and tells nobody", () => {
+  node.check("getent passwd hacluster >/dev/null || useradd --system hacluster");
+  expect(node.step("cluster/password", {}, { password: "hush-1" })).toEqual(nothing);
+  const [, method, salt] = /^hacluster:\$(\w+)\$(.*)\$[^$]*:/m.exec(node.read("/etc/shadow")) ?? [];
+  expect([method, salt]).toEqual([expect.stringMatching(/./), expect.stringMatching(/./)]);
+  expect(node.filesWith("hush-1")).toEqual([]);
+});
+
+describe("on the shared disk", () => {
+  let disk: Disk;
+  beforeEach(() => {
+    disk = new Disk(node);
+    expect(node.step("disk/partition", { device: disk.device, cluster: "smtha", wipe: "no" }).code).toBe(0);
+  });
+  afterEach(() => disk.detach());
+
+  describe("sbd/create", () => {
+    const create = (watchdog = "15", msgwait = "30"): Result =>
+      node.step("sbd/create", { device: `${disk.device}-part1`, watchdog, msgwait });
+    const slots = (text: string): void => node.write("/run/doubles/sbd/slots", text);
+
+    test("writes the header once", () => {
+      expect(create().stderr).toBe("node1: sbd/create: writing the SBD header (watchdog 15 s, msgwait 30 s)\n");
+      expect(node.calls()).toContain("sbd create 15 30");
+      slots("0\tnode1\tclear\t\n");
+      expect(create()).toEqual(nothing);
+      expect(node.calls()).toEqual([]);
+    });
+
+    test("writes it anew for other timeouts while no node has used it", () => {
+      create();
+      expect(create("20", "40").stderr).toContain("anew (watchdog 20 s, msgwait 40 s): no node has ever used it\n");
+    });
+
+    test("never writes over one in use", () => {
+      create();
+      slots("0\tnode1\tclear\t\n1\tnode2\treset\tnode1\n");
+      node.calls();
+      const { code, stderr } = create("20", "40");
+      expect([code, stderr]).toEqual([1, expect.stringContaining("msgwait 30 s, and is in use by: node1 node2\n")]);
+      expect(stderr).toContain("next:  stop the cluster on all nodes, run 'sbd -d ");
+      expect(node.calls()).toEqual([]);
+    });
+
+    test("never writes over something else", () => {
+      disk.change("mkfs.ext4 -q $disk-part1");
+      const before = disk.contents();
+      expect(causeOf(create())).toBe(`${disk.device}-part1 is to hold SBD, but holds ext4`);
+      expect(disk.contents()).toBe(before);
+    });
+  });
+
+  describe("ocfs/format", () => {
+    let options: Record<string, string>;
+    beforeEach(() => {
+      options = { device: `${disk.device}-part2`, cluster: "smtha", label: "smt", slots: "8", wipe: "no" };
+    });
+    const format = (wipe: "yes" | "no" = "no", cluster = "smtha"): Result =>
+      node.step("ocfs/format", { ...options, cluster, wipe });
+    const made = (): string[] => node.calls().filter((call) => call.startsWith("mkfs.ocfs2"));
+
+    test.each(["no", "yes"] as const)("makes the file system once, with wipe %s", (wipe) => {
+      expect(format(wipe).code).toBe(0);
+      expect(made()).toEqual([
+        `mkfs.ocfs2 --force -x -N 8 -L smt --cluster-stack=pcmk --cluster-name=smtha ${disk.device}-part2`,
+      ]);
+      const before = disk.contents();
+      expect(format(wipe)).toEqual(nothing);
+      expect([made(), disk.contents()]).toEqual([[], before]);
+    });
+
+    test("makes it once more where mkfs was broken off, which leaves a superblock and nothing in it", () => {
+      format();
+      made();
+      node.write("/run/doubles/ocfs-unfinished", "");
+      expect(format().stderr).toContain("broken off while it made the file system: once more\n");
+      expect(made()).toHaveLength(1);
+      node.check("rm /run/doubles/ocfs-unfinished");
+      expect(format()).toEqual(nothing);
+    });
+
+    test("refuses another number of slots than the file system has, and says how to get it", () => {
+      format();
+      made();
+      const before = disk.contents();
+      const { code, stderr } = node.step("ocfs/format", { ...options, slots: "12" });
+      expect([code, stderr]).toEqual([1, expect.stringContaining("is made for 8 nodes, not for 12\n")]);
+      expect(stderr).toContain(`'tunefs.ocfs2 -N 12 ${disk.device}-part2' here`);
+      expect([made(), disk.contents()]).toEqual([[], before]);
+    });
+
+    test.each([
+      ["another cluster's", "", "an OCFS2 file system '' of the cluster 'other'"],
+      ["a foreign", "mkfs.ext4 -q -F -L backup $disk-part2", "ext4 'backup'"],
+    ])("refuses %s file system, and destroys it where wipe says so", (_, change, found) => {
+      format("no", "other");
+      if (change) {
+        disk.change(change);
+      }
+      made();
+      const before = disk.contents();
+      expect(causeOf(format())).toBe(`${disk.device}-part2 holds ${found}`);
+      expect([made(), disk.contents()]).toEqual([[], before]);
+      expect(format("yes").stderr).toContain(`wiping, as wipeSharedDisk says: ${found}\n`);
+      expect(made()).toHaveLength(1);
+    });
+  });
+});

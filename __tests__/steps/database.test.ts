@@ -1,0 +1,216 @@
+import * as fs from "fs";
+import { DatabaseNode, databaseFiles, DatabaseStack, sharedFolder } from "../support/databaseNode";
+
+// Real servers start, stop and wait for each other.
+jest.setTimeout(300_000);
+
+const files = "smt-files";
+let shared: string;
+let nodes: DatabaseNode[] = [];
+let stack: DatabaseStack;
+
+beforeAll(async () => {
+  shared = sharedFolder();
+  await databaseFiles(shared, files);
+});
+afterAll(async () => {
+  await Promise.all(nodes.map(({ node }) => node.stop()));
+  fs.rmSync(shared, { recursive: true });
+});
+
+/** Adds a fresh node, or puts one in the place of a node that is lost. */
+const startNode = async (number: number): Promise<DatabaseNode> => {
+  await nodes[number - 1]?.node.stop();
+  const fresh = await DatabaseNode.start(number, shared, files);
+  nodes[number - 1] = fresh;
+  stack.forget(fresh.name);
+  nodes.find((other) => other !== fresh)?.node.connect(fresh.node);
+  return fresh;
+};
+/** A new stack of so many fresh nodes. */
+const startNodes = async (count: number): Promise<void> => {
+  await Promise.all(nodes.map(({ node }) => node.stop()));
+  nodes = [];
+  stack = new DatabaseStack();
+  for (let number = 1; number <= count; number++) {
+    await startNode(number);
+  }
+};
+
+const stepsOf = (names: string, steps: string): string[] =>
+  names
+    .split(" ")
+    .flatMap((node) => steps.split(" ").map((step) => `${node} database/${step}`))
+    .sort();
+
+/** Whether all nodes have exactly these clients, soon. */
+const allHave = async (...guids: string[]): Promise<void> => {
+  const wanted = JSON.stringify(nodes.map(() => [...guids].sort()));
+  const found = (): string => JSON.stringify(nodes.map((node) => node.clients()));
+  for (let tries = 0; found() !== wanted && tries < 200; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect([found(), ...nodes.map((node) => node.link("Last_Error"))]).toEqual([wanted, ...nodes.map(() => "")]);
+};
+
+describe("a pair", () => {
+  beforeAll(() => startNodes(2));
+
+  test("is formed with the data of the first node", async () => {
+    const [node1, node2] = nodes;
+    node1.addClient("before");
+    expect((await stack.up(nodes)).failed).toEqual([]);
+    node1.addClient("one");
+    node2.addClient("two");
+    await allHave("before", "one", "two");
+    expect(node1.sql("SELECT ID FROM Clients WHERE GUID IN ('one', 'two')")).toBe("11\n12");
+    expect(fs.existsSync(`${shared}/.smt-ha-seed`)).toBe(false);
+    expect([node1, node2].map((node) => node.link("Seconds_Behind_Master"))).toEqual(["0", "0"]);
+  });
+
+  test("an up again does nothing, and every step run again changes nothing", async () => {
+    expect(await stack.up(nodes)).toEqual({ ran: [], failed: [], told: "" });
+    const places = (): string[] => nodes.map((node) => node.link("Relay_Log_File"));
+    const before = places();
+    stack = new DatabaseStack();
+    const { ran, failed, told } = await stack.up(nodes);
+    expect([ran.length, failed, told]).toEqual([12, [], ""]);
+    expect(places()).toEqual(before);
+  });
+
+  test("a new replication password reaches account and link, and nothing is lost", async () => {
+    const [node1] = nodes;
+    const { ran, failed } = await stack.up(nodes, { password: "hush-2" });
+    expect([ran, failed]).toEqual([stepsOf("node1 node2", "replicate seed verify"), []]);
+    node1.addClient("three");
+    await allHave("before", "one", "two", "three");
+    const login = (password: string): number | null =>
+      nodes[1].node.run(`MYSQL_PWD=${password} mysql -h 192.0.2.11 -u smt_replication -e 'SELECT 1'`).code;
+    expect([login("hush-2"), login("hush-1")]).toEqual([0, 1]);
+    for (const { node } of nodes) {
+      expect(node.filesWith("hush")).toEqual(["/var/lib/mysql/master.info"]);
+      expect(node.check("stat -c %a /var/lib/mysql/master.info").trim()).toBe("660");
+    }
+  });
+
+  test("cut off from each other, both go on, and healed, both have all", async () => {
+    const [node1, node2] = nodes;
+    node1.node.check("ip link set eth0 down");
+    node1.addClient("four");
+    node2.addClient("five");
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(node2.clients()).not.toContain("four");
+    node1.node.check("ip link set eth0 up");
+    await allHave("before", "one", "two", "three", "four", "five");
+  });
+
+  test("a link that was stopped goes on where it was", async () => {
+    const [node1, node2] = nodes;
+    node2.sql("STOP SLAVE");
+    node1.addClient("six");
+    stack.forget("node2", "replicate");
+    expect((await stack.up(nodes, { password: "hush-2" })).failed).toEqual([]);
+    await allHave("before", "one", "two", "three", "four", "five", "six");
+  });
+
+  test("a database that was down catches up by itself", async () => {
+    const [node1, node2] = nodes;
+    node2.node.check("mysqladmin shutdown");
+    node1.addClient("seven");
+    node2.node.check("bash /run/doubles/start-mariadb");
+    await allHave("before", "one", "two", "three", "four", "five", "six", "seven");
+  });
+
+  test("a row that both have stops the link; it is told, and never skipped", async () => {
+    const [node1, node2] = nodes;
+    node2.sql("SET sql_log_bin = 0; INSERT INTO Clients (GUID) VALUES ('twice')");
+    node1.sql("INSERT INTO Clients (GUID) VALUES ('twice')");
+    stack.forget("node2", "replicate");
+    const { failed } = await stack.up(nodes, { password: "hush-2" });
+    expect(failed).toHaveLength(1);
+    expect(failed[0]).toMatch(
+      /node2: step database\/replicate failed\n {2}cause: the link to node1 is broken: .*'twice'/,
+    );
+    expect(failed[0]).toContain("pulumi up --replace '**node2-database-configure'");
+
+    // The second of the ways that it names.
+    node2.sql("DROP DATABASE smt_ha");
+    stack.forget("node2");
+    expect((await stack.up(nodes, { password: "hush-2" })).failed).toEqual([]);
+    await allHave("before", "one", "two", "three", "four", "five", "six", "seven", "twice");
+  });
+
+  test("a node that was made anew gets the data of the other, whichever it is", async () => {
+    await startNode(2);
+    expect((await stack.up(nodes)).failed).toEqual([]);
+    nodes[1].addClient("eight");
+    await allHave("before", "one", "two", "three", "four", "five", "six", "seven", "twice", "eight");
+
+    await startNode(1);
+    expect((await stack.up(nodes)).failed).toEqual([]);
+    nodes[0].addClient("nine");
+    await allHave("before", "one", "two", "three", "four", "five", "six", "seven", "twice", "eight", "nine");
+  });
+
+  test("a third node makes it a ring, and nothing is lost on the way", async () => {
+    const all = nodes[0].clients();
+    // What is still under way when the ring is formed.
+    nodes[0].sql("STOP SLAVE");
+    nodes[1].addClient("ten");
+    nodes[0].sql("START SLAVE");
+    await startNode(3);
+    expect((await stack.up(nodes)).failed).toEqual([]);
+    nodes.forEach((node) => node.addClient(`ring-${node.name}`));
+    await allHave(...all, "ten", "ring-node1", "ring-node2", "ring-node3");
+    expect(nodes.map((node) => node.link("Master_Host"))).toEqual(["192.0.2.13", "192.0.2.11", "192.0.2.12"]);
+  });
+
+  test("a node in the middle of a ring that was made anew", async () => {
+    const all = nodes[0].clients();
+    // Or it would take half a minute until it gives up the connection.
+    nodes[2].sql("STOP SLAVE IO_THREAD");
+    await startNode(2);
+    expect((await stack.up(nodes)).failed).toEqual([]);
+    nodes.forEach((node) => node.addClient(`again-${node.name}`));
+    await allHave(...all, "again-node1", "again-node2", "again-node3");
+  });
+});
+
+describe("nodes with different registrations", () => {
+  beforeAll(() => startNodes(2));
+
+  test("are refused, until the configuration names the winner", async () => {
+    const [node1, node2] = nodes;
+    node1.addClient("of-node1");
+    node2.addClient("of-node2");
+    const { failed } = await stack.up(nodes);
+    expect(failed).toEqual([
+      expect.stringMatching(
+        /node2: step database\/seed failed\n {2}cause: 1 registrations of this node are not on node1, and would be lost: of-node2\n {2}next: {2}pulumi config set databaseWinner NODE, one of: node1 node2;/,
+      ),
+    ]);
+    expect(node2.clients()).toEqual(["of-node2"]);
+    // Neither is barred meanwhile.
+    node2.addClient("later");
+
+    expect((await stack.up(nodes, { winner: "node2" })).failed).toEqual([]);
+    await allHave("of-node2", "later");
+    const backups = node1.node.check("stat -c '%a %n' /var/lib/smt-ha/database-*.sql").trim().split("\n");
+    expect(backups).toEqual([expect.stringMatching(/^600 /)]);
+    expect(node1.node.read(backups[0].slice(4))).toContain("of-node1");
+  });
+
+  test("a dump that is gone is told, with the way to a new one", async () => {
+    await startNode(1);
+    const after = stack.up(nodes, { winner: "node2", stopBefore: "seed" });
+    expect((await after).failed).toEqual([]);
+    fs.rmSync(`${shared}/.smt-ha-seed`, { recursive: true });
+    const { failed } = await stack.up(nodes);
+    expect(failed).toEqual([expect.stringContaining("pulumi up --replace '**-database-offer'")]);
+    stack.forget("node1", "offer");
+    stack.forget("node2", "offer");
+    nodes[1].addClient("since");
+    expect((await stack.up(nodes)).failed).toEqual([]);
+    await allHave("of-node2", "later", "since");
+  });
+});

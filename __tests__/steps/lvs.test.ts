@@ -1,0 +1,125 @@
+import { commandLine } from "../../components/remoteHost";
+import { realServerSysctl } from "../../components/lvsDirector";
+import { TestNode } from "../support/node";
+
+let node: TestNode;
+beforeEach(async () => {
+  node = await TestNode.start();
+  node.install();
+});
+afterEach(() => node.stop());
+
+describe("realserver/address", () => {
+  const unit = "/etc/systemd/system/smt-ha-realserver.service";
+  const give = (address: string, forwarding: "gate" | "masq"): string => {
+    const { code, stderr } = node.step(
+      "realserver/address",
+      { address, forwarding },
+      { sysctl: realServerSysctl("eth0", forwarding) },
+    );
+    expect([code, stderr]).toEqual([0, stderr]);
+    return stderr;
+  };
+  const addresses = (): string[] =>
+    node.check("ip -o -4 address show dev lo label lo:0 | awk '{ print $4 }'").split("\n").filter(Boolean);
+  const settings = (): string[] =>
+    node.check("cd /proc/sys/net/ipv4/conf && cat {all,eth0}/arp_{ignore,announce}").split("\n").filter(Boolean);
+
+  test("sets ARP and the address, now and at boot; the second time, nothing", () => {
+    expect(give("192.0.2.10", "gate")).toBe(
+      ["/etc/sysctl.d/90-smt-ha-realserver.conf", unit]
+        .map((file) => `node1: realserver/address: wrote ${file}\n`)
+        .join(""),
+    );
+    expect(addresses()).toEqual(["192.0.2.10/32"]);
+    expect(settings()).toEqual(["1", "2", "1", "2"]);
+    expect(node.read(unit)).toContain("ExecStart=/sbin/ip address replace 192.0.2.10/32 dev lo label lo:0\n");
+    expect(node.check("readlink /etc/systemd/system/multi-user.target.wants/smt-ha-realserver.service").trim()).toBe(
+      unit,
+    );
+    expect(give("192.0.2.10", "gate")).toBe("");
+    expect(addresses()).toEqual(["192.0.2.10/32"]);
+  });
+
+  test("takes an address that is no longer the service's off lo", () => {
+    give("192.0.2.10", "gate");
+    expect(give("192.0.2.20", "gate")).toContain("taking 192.0.2.10/32 off lo\n");
+    expect(addresses()).toEqual(["192.0.2.20/32"]);
+  });
+
+  test("with masq, nothing is left of it", () => {
+    give("192.0.2.10", "gate");
+    give("192.0.2.10", "masq");
+    expect(addresses()).toEqual([]);
+    expect(settings()).toEqual(["0", "0", "0", "0"]);
+    expect(node.run(`ls ${unit}`).code).not.toBe(0);
+  });
+});
+
+test("web/health-page writes nothing where the shared file system is not mounted", () => {
+  const { code, stderr } = node.step("web/health-page", { mount: "/smt" }, { page: "still alive" });
+  expect(code).toBe(1);
+  expect(stderr).toContain("cause: the shared file system is not mounted on /smt\n");
+  expect(node.run("ls -d /smt").code).not.toBe(0);
+});
+
+describe("director/verify", () => {
+  const options = {
+    address: "192.0.2.10",
+    ports: "443 80",
+    servers: "192.0.2.11 192.0.2.12",
+    config: "/etc/ldirectord.cf",
+  };
+  beforeEach(() => node.write("/etc/ldirectord.cf", "checkinterval = 20\n"));
+  const real = (port: number, server: string, weight = 1): string =>
+    `-a -t 192.0.2.10:${port} -r 192.0.2.${server}:${port} -g -w ${weight}\n`;
+  const virtual = (port: number): string => `-A -t 192.0.2.10:${port} -s wlc\n`;
+  const complete = virtual(80) + real(80, "11") + real(80, "12") + virtual(443) + real(443, "11") + real(443, "12");
+  const place = (on: string, table: string): void => {
+    node.write("/run/doubles/lvs-on", on);
+    node.write("/run/doubles/ipvs", table);
+  };
+
+  test("passes the director that has the address and the whole table, whatever else is in it", () => {
+    node.check("ip address add 192.0.2.10/24 dev eth0");
+    place("node1", `${complete}-A -t 192.0.2.77:25 -s rr\n-a -t 192.0.2.77:25 -r 192.0.2.1:25 -m -w 0\n`);
+    expect(node.step("director/verify", options)).toEqual({
+      code: 0,
+      stdout: "node1\n",
+      stderr: "node1: director/verify: node1 holds 192.0.2.10\n",
+    });
+  });
+
+  test("passes a director that waits, with an empty table", () => {
+    place("node4", "");
+    expect(node.step("director/verify", options).stderr).toBe("node1: director/verify: node4 holds 192.0.2.10\n");
+  });
+
+  test.each([
+    ["a real server is missing", complete.replace(real(443, "12"), "")],
+    ["a real server has weight 0", complete.replace(real(80, "11"), real(80, "11", 0))],
+    ["a virtual service is missing", virtual(80) + real(80, "11") + real(80, "12")],
+    ["a real server is one too many", complete + real(80, "15")],
+  ])("waits while %s", async (_, table) => {
+    node.check("ip address add 192.0.2.10/24 dev eth0");
+    place("node1", table);
+    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
+    step.stdin?.end();
+    const ended = new Promise((resolve) => step.once("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(step.exitCode).toBeNull();
+    place("node1", complete);
+    expect(await ended).toBe(0);
+  });
+
+  test("waits while a director that does not balance still has entries", async () => {
+    place("node4", complete);
+    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
+    step.stdin?.end();
+    const ended = new Promise((resolve) => step.once("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(step.exitCode).toBeNull();
+    place("node4", "");
+    expect(await ended).toBe(0);
+  });
+});
