@@ -1,18 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
+import { splitCertificates } from "./pem";
 import { parseSections } from "./remoteHost";
 
 /** Where the servers' certificates come from. Certificates and keys are PEM. */
 export type CertificateSource =
   /** A root CA that the first SMT node makes, such as `/O=Example/CN=Example SMT CA`; another subject is another CA. */
-  | { readonly kind: "own"; readonly subject: string }
+  | { readonly kind: "generated"; readonly subject: string }
   /** The administrator's CA: its certificate, then those above it, the root last; and its key, a secret. */
-  | { readonly kind: "givenAuthority"; readonly ca: string; readonly key: string }
+  | { readonly kind: "suppliedAuthority"; readonly ca: string; readonly key: string }
   /**
    * The administrator's certificate for all servers: itself, then those between it and the root; its key, a secret; and
    * the root CA.
    */
-  | { readonly kind: "givenCertificate"; readonly certificate: string; readonly key: string; readonly ca: string };
+  | { readonly kind: "suppliedCertificate"; readonly certificate: string; readonly key: string; readonly ca: string };
 
 export interface CertificateAuthorityArgs {
   /** The servers; the first one holds the CA's key and signs. */
@@ -62,21 +63,21 @@ export class CertificateAuthority extends pulumi.ComponentResource {
 
     let trusting: pulumi.Resource[];
     let pairOf: (node: ClusterNode) => Record<string, pulumi.Input<string>>;
-    if (source.kind === "givenCertificate") {
+    if (source.kind === "suppliedCertificate") {
       this.caCertificate = pulumi.output(source.ca);
       trusting = [...directors, ...smtNodes].map((node) => trust(node, "keep"));
       pairOf = () => ({ certificate: source.certificate, key: pulumi.secret(source.key) });
     } else {
       const authority = first.host.step(
         "certificate/authority",
-        source.kind === "own"
+        source.kind === "generated"
           ? { options: { subject: source.subject, days: authorityDays } }
           : { inputs: { certificate: source.ca, key: pulumi.secret(source.key) } },
         { parent: this },
       );
       // What it prints is no secret, though a key may be part of its input.
       const bundle = pulumi.unsecret(authority.stdout);
-      const ca = bundle.apply(certificates);
+      const ca = bundle.apply(splitCertificates);
       this.caCertificate = ca.apply((chain) => chain[chain.length - 1]);
       const requests = smtNodes.map((node) =>
         node.host.step("certificate/request", { inputs: { root: this.caCertificate } }, { parent: this }),
@@ -132,9 +133,4 @@ export function renewalDate(now: Date, days: number): string {
   const period = Math.floor(days / 2);
   const last = Math.floor(now.getTime() / day / period) * period;
   return new Date((last + days) * day).toISOString().slice(0, 10);
-}
-
-/** Takes a PEM text apart into its certificates, each with a newline at its end. */
-export function certificates(pem: string): string[] {
-  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((text) => `${text}\n`);
 }

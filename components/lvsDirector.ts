@@ -1,39 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode, NodeNetwork } from "./clusterNode";
 import { type HaeCluster, neverOn, onlyOn } from "./haeCluster";
+import { type Forwarding, ldirectordConf, type LoadBalancing, services } from "./ldirectordConf";
 import type { Platform } from "./platform";
-
-/** How the director passes a packet on: direct routing, tunnelling or NAT. */
-export type Forwarding = "gate" | "ipip" | "masq";
-
-/** How the director distributes and checks; times in seconds. */
-export interface LoadBalancing {
-  /** Time between two checks of a real server. */
-  readonly checkInterval: number;
-  /** Time that a real server has to answer a check. */
-  readonly checkTimeout: number;
-  /** Failed checks in a row until a real server gets no more requests. */
-  readonly failureCount: number;
-  /** Whether ldirectord takes in a changed configuration by itself, at its next check. */
-  readonly autoReload: boolean;
-  /** Whether a failed real server stays in the table with weight 0 (it keeps its connections) or leaves it. */
-  readonly quiescent: boolean;
-  /** IPVS scheduler, such as `wlc`. */
-  readonly scheduler: string;
-  readonly forwarding: Forwarding;
-  /** Path of the health page on the real servers, without a leading slash. */
-  readonly request: string;
-  /** What the health page says. ldirectord takes it as a regular expression, so that it must mean itself as one. */
-  readonly receive: string;
-  /** IPv4 address of the server that gets the requests while no real server is healthy. */
-  readonly fallback?: string;
-}
-
-/** The balanced services, each by ldirectord's name and its TCP port. */
-const services = [
-  { service: "https", port: 443 },
-  { service: "http", port: 80 },
-] as const;
 
 const ldirectordConfig = "/etc/ha.d/ldirectord.cf";
 
@@ -97,7 +66,7 @@ export class LvsDirector extends pulumi.ComponentResource {
         "director/configure",
         {
           options: { config: ldirectordConfig },
-          inputs: { sysctl: directorSysctl(), "ldirectord.cf": ldirectordCf(virtualIp, args.smtNodes, balancing) },
+          inputs: { sysctl: directorSysctl(), "ldirectord.cf": ldirectordConf(virtualIp, args.smtNodes, balancing) },
         },
         { parent: this },
       ),
@@ -144,38 +113,6 @@ export function lvsGroup(
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordConfig}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=60
 group LVS VirtIP Director meta resource-stickiness=100 failure-timeout=120
 ${onlyOn(platform, "LVS", "LVS", names(args.directors))}${neverOn("LVS", "LVS", names(args.smtNodes))}`;
-}
-
-/** ldirectord's configuration. A blank line ends a virtual service, and yes and no stand without a trailing space. */
-export function ldirectordCf(
-  virtualIp: string,
-  realServers: readonly Pick<ClusterNode, "address">[],
-  balancing: LoadBalancing,
-): string {
-  const yesNo = (value: boolean): string => (value ? "yes" : "no");
-  const { fallback } = balancing;
-  const virtualServices = services.map(({ service, port }) =>
-    [
-      `virtual = ${virtualIp}:${port}`,
-      "\tchecktype = negotiate",
-      ...(fallback ? [`\tfallback = ${fallback}:${port} gate`] : []),
-      "\tprotocol = tcp",
-      ...realServers.map(({ address }) => `\treal = ${address}:${port} ${balancing.forwarding}`),
-      `\treceive = "${balancing.receive}"`,
-      `\trequest = "${balancing.request}"`,
-      `\tscheduler = ${balancing.scheduler}`,
-      `\tservice = ${service}`,
-    ].join("\n"),
-  );
-  return `# Written by smt-ha, changes are lost.
-autoreload = ${yesNo(balancing.autoReload)}
-checkinterval = ${balancing.checkInterval}
-checktimeout = ${balancing.checkTimeout}
-failurecount = ${balancing.failureCount}
-quiescent = ${yesNo(balancing.quiescent)}
-
-${virtualServices.join("\n\n")}
-`;
 }
 
 /** A director passes on packets that are not for itself. */

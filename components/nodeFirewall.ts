@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode, Role } from "./clusterNode";
-import type { Forwarding } from "./lvsDirector";
+import type { Forwarding } from "./ldirectordConf";
 import type { Platform } from "./platform";
 
 /** What the rules need to know of a node. */

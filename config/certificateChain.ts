@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from "crypto";
-import { certificates } from "../components/certificateAuthority";
+import { splitCertificates } from "../components/pem";
 
 /** The certificates of a PEM text; none where one is damaged. */
 export function parseCertificates(pem: string): X509Certificate[] {
   try {
-    return certificates(pem).map((text) => new X509Certificate(text));
+    return splitCertificates(pem).map((text) => new X509Certificate(text));
   } catch {
     return [];
   }

@@ -10,7 +10,7 @@ import { chainProblem, isKeyOf, parseCertificates, serverProblem } from "./certi
 import type { CertificateSource } from "../components/certificateAuthority";
 import type { NodeNetwork, Role } from "../components/clusterNode";
 import { dotted, hostPart, networkOf, toNumber } from "../components/ipv4";
-import type { Forwarding, LoadBalancing } from "../components/lvsDirector";
+import type { Forwarding, LoadBalancing } from "../components/ldirectordConf";
 import { platformNames, platforms, type PlatformName } from "../components/platform";
 import type { Repository } from "../components/smtRepositories";
 import type { VspherePlacementArgs } from "../components/vspherePlacement";
@@ -581,7 +581,7 @@ export function loadConfig(source: ConfigSource): StackConfig {
 
   /** Where certificates come from: files of the administrator's, which are checked, or a CA of the service's own. */
   function readCertificates(): CertificateSource {
-    const own: CertificateSource = { kind: "own", subject: values.caSubject ?? "" };
+    const own: CertificateSource = { kind: "generated", subject: values.caSubject ?? "" };
     const isSet = (key: CertificateKey): boolean => Boolean(values[key]);
     const refuse = (key: CertificateKey, found: string, rule: string): void =>
       report(fullKey(key), found, `must ${rule}`, setExample(fullKey(key), rules[key]));
@@ -636,8 +636,8 @@ export function loadConfig(source: ConfigSource): StackConfig {
     }
     const pem = (list: readonly crypto.X509Certificate[]): string => list.map(String).join("");
     return given
-      ? { kind: "givenCertificate", certificate: pem(chain.slice(0, -1)), key, ca: pem(chain.slice(-1)) }
-      : { kind: "givenAuthority", ca: pem(chain), key };
+      ? { kind: "suppliedCertificate", certificate: pem(chain.slice(0, -1)), key, ca: pem(chain.slice(-1)) }
+      : { kind: "suppliedAuthority", ca: pem(chain), key };
   }
 
   function checkServiceName(): void {

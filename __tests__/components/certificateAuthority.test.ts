@@ -3,7 +3,7 @@ import { parseSections } from "../../components/remoteHost";
 import { clusterNodes } from "../support/clusterNodes";
 import { pem, record, Recording, valueOf } from "../support/recorder";
 
-const own: CertificateSource = { kind: "own", subject: "/O=Example/CN=Example SMT CA" };
+const own: CertificateSource = { kind: "generated", subject: "/O=Example/CN=Example SMT CA" };
 
 interface Certified extends Recording {
   readonly caCertificate: string;
@@ -113,7 +113,7 @@ describe("a CA of its own", () => {
   });
 
   test("a CA of another subject changes its own steps only", async () => {
-    const other: CertificateSource = { kind: "own", subject: "/CN=Another CA" };
+    const other: CertificateSource = { kind: "generated", subject: "/CN=Another CA" };
     const told = {
       "-certificate-authority": pem("another"),
       "-certificate-sign": `@@ node1\n${pem("a1")}@@ node2\n${pem("a2")}`,
@@ -137,7 +137,7 @@ describe("a CA of its own", () => {
 test("the administrator's CA: its key is a secret, its certificates are none", async () => {
   const bundle = pem("issuing") + pem("corporate root");
   const recording = await certify(
-    { kind: "givenAuthority", ca: bundle, key: "key-hush\n" },
+    { kind: "suppliedAuthority", ca: bundle, key: "key-hush\n" },
     { told: { "-certificate-authority": bundle } },
   );
   expect(step(recording, "node1-certificate-authority")).toEqual({
@@ -154,7 +154,7 @@ test("the administrator's CA: its key is a secret, its certificates are none", a
 
 test("the administrator's certificate goes to every server as it is", async () => {
   const recording = await certify({
-    kind: "givenCertificate",
+    kind: "suppliedCertificate",
     certificate: pem("given") + pem("issuing"),
     key: "key-hush\n",
     ca: pem("corporate root"),

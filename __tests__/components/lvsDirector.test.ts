@@ -1,15 +1,8 @@
 import { remote } from "@pulumi/command";
 import type { Role } from "../../components/clusterNode";
 import { HaeCluster } from "../../components/haeCluster";
-import {
-  directorSysctl,
-  healthSite,
-  ldirectordCf,
-  LoadBalancing,
-  LvsDirector,
-  lvsGroup,
-  realServerSysctl,
-} from "../../components/lvsDirector";
+import { directorSysctl, healthSite, LvsDirector, lvsGroup, realServerSysctl } from "../../components/lvsDirector";
+import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
 import { platforms } from "../../components/platform";
 import { clusterNodes, network, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
@@ -107,7 +100,7 @@ describe("the component", () => {
     });
     expect(step("node3-director-configure")).toEqual({
       create: "smt-ha director/configure --config /etc/ha.d/ldirectord.cf --rev REV",
-      stdin: `@@ sysctl\n${directorSysctl()}@@ ldirectord.cf\n${ldirectordCf("192.0.2.10", smtNodes, guide)}`,
+      stdin: `@@ sysctl\n${directorSysctl()}@@ ldirectord.cf\n${ldirectordConf("192.0.2.10", smtNodes, guide)}`,
     });
     expect(step("node3-director-verify")).toEqual({
       create:
@@ -141,7 +134,7 @@ describe("the component", () => {
 
 describe("ldirectord.cf", () => {
   test("has the guide's parameters", () => {
-    expect(ldirectordCf("192.0.2.10", smtNodes, guide)).toMatchSnapshot();
+    expect(ldirectordConf("192.0.2.10", smtNodes, guide)).toMatchSnapshot();
   });
 
   test("has all others", () => {
@@ -157,11 +150,11 @@ describe("ldirectord.cf", () => {
       receive: "all well",
       fallback: "192.0.2.99",
     };
-    expect(ldirectordCf("192.0.2.10", [...smtNodes, { address: "192.0.2.15" }], other)).toMatchSnapshot();
+    expect(ldirectordConf("192.0.2.10", [...smtNodes, { address: "192.0.2.15" }], other)).toMatchSnapshot();
   });
 
   test("keeps to ldirectord's layout: options indented, a blank line between virtual services, no trailing space", () => {
-    const lines = ldirectordCf("192.0.2.10", smtNodes, guide).split("\n");
+    const lines = ldirectordConf("192.0.2.10", smtNodes, guide).split("\n");
     expect(lines.filter((line) => /\s$/.test(line))).toEqual([]);
     lines.forEach((line, index) => {
       if (line.startsWith("virtual = ")) {

@@ -195,7 +195,7 @@ test("the lab's configuration, exactly", () => {
         { name: "Lab-Pool", target: "sles-11-x86_64" },
       ],
     },
-    certificates: { source: { kind: "own", subject: "/O=smt-ha/CN=smt-ha root CA" }, days: 730 },
+    certificates: { source: { kind: "generated", subject: "/O=smt-ha/CN=smt-ha root CA" }, days: 730 },
     balancing: {
       checkInterval: 20,
       checkTimeout: 5,
@@ -309,7 +309,7 @@ describe("the administrator's own", () => {
 
   test("CA, with the certificates above it", () => {
     expect(own({ caCertificateFile: "/pki/chain", caKeyFile: "/pki/issuing.key" }).certificates.source).toEqual({
-      kind: "givenAuthority",
+      kind: "suppliedAuthority",
       ca: files["/pki/chain"],
       key: pki["issuing.key"],
     });
@@ -321,7 +321,7 @@ describe("the administrator's own", () => {
   ])("certificate %s, which servers show with all that is below the root", (certificateFile, caCertificateFile) => {
     const keys = { caCertificateFile, certificateFile, certificateKeyFile: "/pki/server.key" };
     expect(own(keys).certificates.source).toEqual({
-      kind: "givenCertificate",
+      kind: "suppliedCertificate",
       certificate: pki["server.crt"] + pki["issuing.crt"],
       key: pki["server.key"],
       ca: pki["root.crt"],
