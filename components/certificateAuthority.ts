@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
+import { itemAt } from "./lists";
 import { splitCertificates } from "./pem";
 import { parseSections } from "./remoteHost";
 import { type Ready, StepComponent } from "./stepComponent";
@@ -95,13 +96,13 @@ export class CertificateAuthority extends StepComponent {
     switch (source.kind) {
       case "generated":
         return this.sign(
-          this.step(this.args.smtNodes[0], "certificate/authority", {
+          this.step(itemAt(this.args.smtNodes, 0), "certificate/authority", {
             options: { subject: source.subject, days: authorityDays },
           }).stdout,
         );
       case "suppliedAuthority":
         return this.sign(
-          this.step(this.args.smtNodes[0], "certificate/authority", {
+          this.step(itemAt(this.args.smtNodes, 0), "certificate/authority", {
             inputs: { certificate: source.ca, key: pulumi.secret(source.key) },
           }).stdout,
         );
@@ -130,9 +131,12 @@ export class CertificateAuthority extends StepComponent {
     // The step's result is no secret, though a key may be part of its input.
     const bundle = pulumi.unsecret(authority);
     const chain = bundle.apply(splitCertificates);
-    const root = chain.apply((all) => all[all.length - 1]);
-    const requests = smtNodes.map((node) => this.step(node, "certificate/request", { inputs: { root } }));
-    const signed = this.step(smtNodes[0], "certificate/sign", {
+    const root = chain.apply((all) => itemAt(all, -1));
+    const requests = smtNodes.map((node) => ({
+      node,
+      request: this.step(node, "certificate/request", { inputs: { root } }),
+    }));
+    const signed = this.step(itemAt(smtNodes, 0), "certificate/sign", {
       options: {
         nodes: smtNodes.map((node) => node.nodeName).join(" "),
         service: this.args.serviceName,
@@ -143,18 +147,18 @@ export class CertificateAuthority extends StepComponent {
       },
       inputs: {
         ca: bundle,
-        ...Object.fromEntries(requests.map(({ stdout }, index) => [`request.${smtNodes[index].nodeName}`, stdout])),
+        ...Object.fromEntries(requests.map(({ node, request }) => [`request.${node.nodeName}`, request.stdout])),
       },
     });
     const signedFor = signed.stdout.apply(parseSections);
     return {
       root,
       // A request makes its node trust the CA.
-      trusted: [...directors.map((node) => this.trust(node, root, "keep")), ...requests],
+      trusted: [...directors.map((node) => this.trust(node, root, "keep")), ...requests.map(({ request }) => request)],
       pairOf: (node) => ({
         certificate: pulumi
           .all([signedFor, chain])
-          .apply(([bySection, all]) => bySection[node.nodeName] + all.slice(0, -1).join("")),
+          .apply(([bySection, all]) => [bySection[node.nodeName], ...all.slice(0, -1)].join("")),
       }),
     };
   }

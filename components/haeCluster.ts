@@ -4,6 +4,7 @@ import type { remote } from "@pulumi/command";
 import type { ClusterNode } from "./clusterNode";
 import { corosyncConf } from "./corosyncConf";
 import type { SharedDevice } from "./iscsiSharedDisk";
+import { itemAt } from "./lists";
 import type { StepOptions } from "./remoteHost";
 import { earliestStart, fencing, sbdConfig } from "./sbdConf";
 import { type Ready, StepComponent } from "./stepComponent";
@@ -47,7 +48,7 @@ export class HaeCluster extends StepComponent {
   constructor(name: string, args: HaeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:cluster:HaeCluster", name, opts);
     const { nodes, clusterName, sbd, watchdogTimeout, msgwait, prefixLength } = args;
-    this.first = nodes[0];
+    this.first = itemAt(nodes, 0);
     const { platform } = this.first;
 
     const authkey = new random.RandomPassword(`${name}-authkey`, { length: 256, special: false }, { parent: this });

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
+import { itemAt } from "./lists";
 import { type Ready, StepComponent } from "./stepComponent";
 
 /** Credentials by which a node proves to the target who it is. */
@@ -67,15 +68,14 @@ export class IscsiSharedDisk extends StepComponent {
       }),
     );
 
-    const [first, ...others] = nodes;
     // No node may meet the disk half-partitioned, so all log in before the first one changes it.
     const partition = this.step(
-      first,
+      itemAt(nodes, 0),
       "disk/partition",
       { options: { device, cluster: args.clusterName, wipe: args.wipe ? "yes" : "no" } },
       logins,
     );
-    const reread = others.map((node) => this.step(node, "disk/reread", { options: { device } }, [partition]));
+    const reread = nodes.slice(1).map((node) => this.step(node, "disk/reread", { options: { device } }, [partition]));
 
     this.ready = [partition, ...reread];
     this.sbdPartition = { path: pulumi.interpolate`${device}-part1`, ready: this.ready };

@@ -3,6 +3,7 @@ import type { ClusterNode } from "./clusterNode";
 import { allowOnly, ban } from "./crmConstraints";
 import type { HaeCluster } from "./haeCluster";
 import { balancedPorts, type Forwarding, ldirectordConf, type LoadBalancing } from "./ldirectordConf";
+import { itemAt } from "./lists";
 import type { Platform } from "./platform";
 import { type Ready, StepComponent } from "./stepComponent";
 
@@ -41,7 +42,7 @@ export class LvsDirector extends StepComponent {
   constructor(name: string, args: LvsDirectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:balancer:LvsDirector", name, opts);
     const { balancing, directors, others, realServers, virtualIp } = args;
-    const [first] = directors;
+    const first = itemAt(directors, 0);
 
     // Where the resource agent finds no configuration, it reports "not installed": so first the file, then the group.
     const configured = directors.map((node) =>
@@ -85,7 +86,9 @@ export class LvsDirector extends StepComponent {
     );
     this.ready = verified;
     // Of all of them, so that it is known when all are verified.
-    this.activeDirector = pulumi.all(verified.map(({ stdout }) => stdout)).apply(([holder]) => holder.trim());
+    this.activeDirector = pulumi
+      .all(verified.map(({ stdout }) => stdout))
+      .apply((holders) => itemAt(holders, 0).trim());
     this.registerOutputs({ activeDirector: this.activeDirector });
   }
 }

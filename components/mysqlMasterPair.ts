@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { remote } from "@pulumi/command";
+import { itemAt } from "./lists";
 import type { SharedFileSystem } from "./ocfsMount";
 import type { StepArgs, StepNode } from "./remoteHost";
 import { type Ready, StepComponent } from "./stepComponent";
@@ -78,7 +79,7 @@ export class MysqlMasterPair extends StepComponent {
       inputs: { config: databaseConfig(index + 1, databases.length) },
     }));
     const members = results<{ id: string }>(configured).apply((found) =>
-      found.map(({ id }, index): Member => ({ node: databases[index].node.nodeName, id })),
+      found.map(({ id }, index): Member => ({ node: itemAt(databases, index).node.nodeName, id })),
     );
     const ring = members.apply(formatMembers);
 
@@ -90,7 +91,7 @@ export class MysqlMasterPair extends StepComponent {
         winner,
       ),
     );
-    const source = pulumi.all([members, plan]).apply(([all, { source: index }]) => formatMembers([all[index]]));
+    const source = pulumi.all([members, plan]).apply(([all, { source: index }]) => formatMembers([itemAt(all, index)]));
 
     const offered = onEach(
       "offer",
@@ -106,7 +107,7 @@ export class MysqlMasterPair extends StepComponent {
     );
     const dump = pulumi
       .all([plan, results<{ dump?: string }>(offered)])
-      .apply(([{ source: index }, offers]) => offers[index].dump ?? "");
+      .apply(([{ source: index }, offers]) => itemAt(offers, index).dump ?? "");
 
     const seeded = onEach(
       "seed",
@@ -117,7 +118,7 @@ export class MysqlMasterPair extends StepComponent {
           dump,
           winner,
           candidates: plan.apply(({ candidates }) => candidates.join(" ")),
-          follower: databases[(index + 1) % databases.length].node.address,
+          follower: itemAt(databases, index + 1).node.address,
           mount: mount.mountPoint,
         },
         inputs: { password: password.result },
@@ -126,22 +127,21 @@ export class MysqlMasterPair extends StepComponent {
     );
     const coordinates = results<{ file: string; position: number }>(seeded);
 
-    const linked = onEach("replicate", (index) => {
-      const followed = (index + databases.length - 1) % databases.length;
-      return {
-        options: {
-          followed: members.apply((all) => formatMembers([all[followed]])),
-          address: databases[followed].node.address,
-          file: coordinates.apply((all) => all[followed].file),
-          position: coordinates.apply((all) => all[followed].position),
-          mount: mount.mountPoint,
-        },
-        inputs: { password: password.result },
-      };
-    });
+    const linked = onEach("replicate", (index) => ({
+      options: {
+        followed: members.apply((all) => formatMembers([itemAt(all, index - 1)])),
+        address: itemAt(databases, index - 1).node.address,
+        file: coordinates.apply((all) => itemAt(all, index - 1).file),
+        position: coordinates.apply((all) => itemAt(all, index - 1).position),
+        mount: mount.mountPoint,
+      },
+      inputs: { password: password.result },
+    }));
     const markers = pulumi
       .all([members, results<{ marker: string }>(linked)])
-      .apply(([all, written]) => all.map(({ node, id }, index) => `${node}=${id}=${written[index].marker}`).join(" "));
+      .apply(([all, written]) =>
+        all.map(({ node, id }, index) => `${node}=${id}=${itemAt(written, index).marker}`).join(" "),
+      );
     this.ready = onEach("verify", () => ({ options: { markers } }));
     this.registerOutputs();
   }
@@ -170,13 +170,13 @@ export function chooseSource(members: readonly Member[], wasMember: readonly boo
   const former = indexes.filter((index) => wasMember[index]);
   const candidates = former.length > 0 ? former : indexes;
   const source =
-    candidates.find((index) => members[index].node === preferred) ??
-    former.find((index) => !wasMember[(index + 1) % members.length]) ??
-    candidates[0];
+    candidates.find((index) => itemAt(members, index).node === preferred) ??
+    former.find((index) => !itemAt(wasMember, index + 1)) ??
+    itemAt(candidates, 0);
   return {
     source,
-    pending: former.filter((index) => index !== source).map((index) => members[index]),
-    candidates: candidates.map((index) => members[index].node),
+    pending: former.filter((index) => index !== source).map((index) => itemAt(members, index)),
+    candidates: candidates.map((index) => itemAt(members, index).node),
   };
 }
 

@@ -3,6 +3,7 @@ import type { ClusterNode } from "./clusterNode";
 import { allowOnly, ban } from "./crmConstraints";
 import type { HaeCluster } from "./haeCluster";
 import type { SharedDevice } from "./iscsiSharedDisk";
+import { itemAt } from "./lists";
 import type { Platform } from "./platform";
 import { type Ready, StepComponent } from "./stepComponent";
 
@@ -40,7 +41,7 @@ export class OcfsMount extends StepComponent implements SharedFileSystem {
   constructor(name: string, args: OcfsMountArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:disk:OcfsMount", name, opts);
     const { cluster, data, mountPoint } = args;
-    const [first] = args.smtNodes;
+    const first = itemAt(args.smtNodes, 0);
     const { platform } = first;
     this.mountPoint = pulumi.output(mountPoint);
     const names = (nodes: readonly ClusterNode[]): string[] => nodes.map((node) => node.nodeName);

@@ -201,12 +201,15 @@ export function sections(inputs: Readonly<Record<string, string>>): string {
 
 /** Splits sections: the result of a step that has more than one. */
 export function parseSections(text: string): Record<string, string> {
-  const [, ...parts] = text.split(/^@@ (.+)\n/m);
   return Object.fromEntries(
-    Array.from({ length: parts.length / 2 }, (_, index) => {
-      const content = parts[2 * index + 1];
-      return [parts[2 * index], content.endsWith("\n") ? content : `${content}\n`];
-    }),
+    text
+      .split(/^@@ /m)
+      .slice(1)
+      .map((section) => {
+        const end = section.indexOf("\n");
+        const content = section.slice(end + 1);
+        return [section.slice(0, end), content.endsWith("\n") ? content : `${content}\n`];
+      }),
   );
 }
 

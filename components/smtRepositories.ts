@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { itemAt } from "./lists";
 import type { SharedFileSystem } from "./ocfsMount";
 import type { MirrorCredentials, SmtNode } from "./smtNode";
 import { type Ready, StepComponent } from "./stepComponent";
@@ -48,7 +49,7 @@ export class SmtRepositories extends StepComponent {
   constructor(name: string, args: SmtRepositoriesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:smt:SmtRepositories", name, opts);
     const { smt, mount, credentials } = args;
-    const [first] = smt;
+    const first = itemAt(smt, 0);
     const inputs = { repositories: repositoryList(args.repositories) };
 
     const started = smt.map(({ node, ready }) => this.step(node, "smt/start", {}, ready));
@@ -72,7 +73,7 @@ export class SmtRepositories extends StepComponent {
     // stdout is marked secret only because stdin is; it holds none.
     this.mirroring = pulumi
       .all([pulumi.unsecret(pulumi.output(mirrored)), ...verified.map(({ stdout }) => stdout)])
-      .apply(([state]) => state.trim());
+      .apply((states) => itemAt(states, 0).trim());
     this.registerOutputs({ mirroring: this.mirroring });
   }
 }
