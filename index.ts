@@ -1,5 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import { allConfig } from "@pulumi/pulumi/runtime";
 import { CertificateAuthority } from "./components/certificateAuthority";
 import { ClusterNode } from "./components/clusterNode";
 import { HaeCluster } from "./components/haeCluster";
@@ -11,10 +10,10 @@ import { NodeFirewall } from "./components/nodeFirewall";
 import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement } from "./components/vspherePlacement";
-import { loadConfig, readFile } from "./config";
+import { loadConfig } from "./config";
 import { serviceReport } from "./report/serviceReport";
 
-const config = loadConfig({ project: pulumi.getProject(), values: allConfig(), environment: process.env, readFile });
+const config = loadConfig();
 const placement = config.machines && lookUpPlacement(config.machines);
 
 // Machines: three VMs or more, or the hosts that are there.
