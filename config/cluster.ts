@@ -15,8 +15,9 @@ export const clusterGroup = {
       ...integer(5, 600, 15, "seconds"),
       default: 15,
       description:
-        "Seconds after which its watchdog resets a node that has lost both the shared disk and the cluster, or that hangs. " +
-        "A node that has lost only the disk runs on while its Pacemaker is healthy. Fixed while the cluster runs.",
+        "Seconds after which its watchdog resets a node that hangs, or that has lost both the shared disk and the cluster. " +
+        "A node that has lost only the disk runs on while its Pacemaker is healthy, except on sles11, whose SBD watches only the disk. " +
+        "Fixed while the cluster runs.",
     },
     msgwait: {
       ...integer(10, 1200, 30, "seconds"),
