@@ -11,14 +11,13 @@ import { RealServer } from "./components/realServer";
 import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement } from "./components/vspherePlacement";
-import { allConfig } from "@pulumi/pulumi/runtime";
-import { loadConfig, readFile } from "./config";
+import { loadConfig } from "./config";
 import { serviceReport } from "./report/serviceReport";
 
 // The guide's table of contents; the numbers in parentheses are its steps. The order of the blocks has no effect: a block
 // waits for those that it takes something from, by an argument or by dependsOn, and for nothing else.
 
-const config = loadConfig({ project: pulumi.getProject(), values: allConfig(), environment: process.env, readFile });
+const config = loadConfig();
 const { network, virtualIp, serviceName, balancing } = config;
 const placement = config.machines && lookUpPlacement(config.machines);
 
@@ -108,7 +107,7 @@ const authority = new CertificateAuthority("certificates", {
   domain: network.domain,
   source: config.certificates.source,
   days: config.certificates.days,
-  now: new Date(),
+  now: config.certificates.now,
 });
 
 // (12-15) SMT's databases, each a master of the other. The firewall comes first, since they listen on the network.
