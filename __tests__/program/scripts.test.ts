@@ -40,6 +40,16 @@ test("shellcheck finds nothing in any of them", () => {
   expect(stdout + stderr).toBe("");
 });
 
+// Two spaces, and the shorter of two ways to write the same.
+test("shfmt would change nothing in files/", () => {
+  const { stdout, stderr, error } = spawnSync("shfmt", ["-i", "2", "-s", "-d", "files"], {
+    cwd: project,
+    encoding: "utf8",
+  });
+  expect(error).toBeUndefined();
+  expect(stdout + stderr).toBe("");
+});
+
 const strict = /^set -eE?uo pipefail$/m;
 const libraries = scripts
   .filter((file) => file.endsWith(".sh") && strict.test(read(file)))

@@ -75,7 +75,9 @@ packages_of() {
   esac
 }
 
-service_enabled() { case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac; }
+service_enabled() {
+  case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac
+}
 service_enable() { service_enabled "$1" || chkconfig "$1" on; }
 # Without descriptor 3, which a daemon would keep, and with it the SSH connection.
 service_start() { service_active "$1" || service "$1" start 3>&-; }
