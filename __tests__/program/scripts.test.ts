@@ -71,6 +71,16 @@ test.each(scripts.filter((file) => file.startsWith("files/")))("%s keeps to bash
   expect(newerThanBash32(read(file))).toEqual([]);
 });
 
+/** What the steps on one node may do side by side; `files/smt-ha` says how a step names its lanes. */
+const lanes = ["packages", "network", "disk", "cluster", "web", "database", "smt"];
+
+test.each(scripts.filter((file) => file.startsWith("files/steps/")))("%s names lanes that exist", (file) => {
+  const [heading] = read(file).split(/^(?!#)/m);
+  const named = /^# lane: (.+)$/m.exec(heading)?.[1].split(" ") ?? [];
+  expect(named).not.toEqual([]);
+  expect(lanes).toEqual(expect.arrayContaining(named));
+});
+
 /** Commands and options that came after SLES 11 SP1 (coreutils 6.12, util-linux 2.16, iproute2 2.6.29, sed 4.1, OpenSSL 0.9.8). */
 const newerTools =
   /\b(timeout \d|wipefs|realpath|nproc|truncate|stdbuf|numfmt|lsblk|findmnt|systemctl|journalctl|ss -|sed (-E|-z|--)|sort -\w*V|ln -\w*r\w* |ip (-br|-j|-d)|mktemp --|date -I|blkid .*-o export|sysctl --system|crm_resource --wait|iscsiadm -m discoverydb|openssl (genpkey|pkey|pkeyutl|rehash)\b|openssl x509 .*-ext )|\s-(addext|copy_extensions)\b/;
