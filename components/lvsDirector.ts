@@ -56,7 +56,7 @@ export class LvsDirector extends pulumi.ComponentResource {
     const [first] = args.smtNodes;
     const page = first.host.step(
       "web/health-page",
-      { options: { mount: args.mountPoint }, inputs: { page: balancing.receive } },
+      { options: { mount: args.mountPoint, file: "health/test.html" }, inputs: { page: balancing.receive } },
       { parent: this },
     );
 

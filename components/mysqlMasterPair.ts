@@ -90,7 +90,7 @@ export class MysqlMasterPair extends pulumi.ComponentResource {
     const source = pulumi.all([members, formation]).apply(([all, formed]) => list([all[formed.source]]));
 
     const offered = onEach("offer", () => ({
-      options: { members: ring, source, awaited: formation.apply(({ awaited }) => list(awaited)), mount: mountPoint },
+      options: { members: ring, source, pending: formation.apply(({ awaited }) => list(awaited)), mount: mountPoint },
     }));
     const dump = pulumi
       .all([formation, results<{ dump?: string }>(offered)])
@@ -104,7 +104,7 @@ export class MysqlMasterPair extends pulumi.ComponentResource {
           source,
           dump,
           winner,
-          rivals: formation.apply(({ rivals }) => rivals.join(" ")),
+          candidates: formation.apply(({ rivals }) => rivals.join(" ")),
           follower: smtNodes[(index + 1) % smtNodes.length].address,
           mount: mountPoint,
         },

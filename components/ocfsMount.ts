@@ -59,7 +59,7 @@ export class OcfsMount extends pulumi.ComponentResource {
     for (const node of args.smtNodes) {
       node.host.step(
         "ocfs/verify",
-        { options: { directory: args.mountPoint } },
+        { options: { mount: args.mountPoint } },
         { parent: this, dependsOn: [configured] },
       );
     }

@@ -63,7 +63,7 @@ export class SmtRepositories extends pulumi.ComponentResource {
       args.repositories.length > 0
         ? first.host.step(
             "smt/mirror",
-            { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs: { ...inputs, ...account } },
+            { options: { mount: args.mountPoint, timeout: mirrorPatience }, inputs: { ...inputs, ...account } },
             { parent: this },
           ).stdout
         : "nothing to mirror";

@@ -95,7 +95,7 @@ describe("the component", () => {
       stdin: `@@ health\n${healthSite("/smt", "test.html")}`,
     });
     expect(step("node1-web-health-page")).toEqual({
-      create: "smt-ha web/health-page --mount /smt --rev REV",
+      create: "smt-ha web/health-page --mount /smt --file health/test.html --rev REV",
       stdin: "@@ page\nstill alive\n",
     });
     expect(step("node3-director-configure")).toEqual({

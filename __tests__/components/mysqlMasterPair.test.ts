@@ -19,11 +19,11 @@ test("a pair: each follows the other from the coordinates that it gave", async (
     ].sort(),
   );
   expect(command(recording, "node1-database-offer")).toBe(
-    "smt-ha database/offer --members 'node1=aa node2=aa' --source node1=aa --awaited '' --mount /smt --rev REV",
+    "smt-ha database/offer --members 'node1=aa node2=aa' --source node1=aa --pending '' --mount /smt --rev REV",
   );
   expect(command(recording, "node2-database-seed")).toBe(
     "smt-ha database/seed --members 'node1=aa node2=aa' --source node1=aa --dump mysqld-bin.000001:500 --winner '' " +
-      "--rivals 'node1 node2' --follower 192.0.2.11 --mount /smt --rev REV",
+      "--candidates 'node1 node2' --follower 192.0.2.11 --mount /smt --rev REV",
   );
   expect(command(recording, "node1-database-replicate")).toBe(
     "smt-ha database/replicate --followed node2=aa --address 192.0.2.12 --file mysqld-bin.000001 --position 600 " +

@@ -54,7 +54,7 @@ describe("the component", () => {
     expect(configure.after).toContain("Command node1-ocfs-format");
     for (const node of ["node1", "node2"]) {
       const { inputs, after } = recording.find(`Command ${node}-ocfs-verify`);
-      expect(inputs.create).toBe("smt-ha ocfs/verify --directory /smt --rev REV");
+      expect(inputs.create).toBe("smt-ha ocfs/verify --mount /smt --rev REV");
       expect(after).toContain("Command node1-cluster-configure-base-services");
     }
   });

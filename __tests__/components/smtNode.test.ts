@@ -106,7 +106,7 @@ describe("the repositories", () => {
     expect(recording.find("Command node1-smt-start").after).toContain("Command node2-web-health-page");
     expect(recording.find("Command node3-smt-verify").after).toContain("Command node1-smt-repositories");
     expect(recording.find("Command node1-smt-mirror").inputs.create).toBe(
-      "smt-ha smt/mirror --mount /smt --patience 600 --rev REV",
+      "smt-ha smt/mirror --mount /smt --timeout 600 --rev REV",
     );
   });
 

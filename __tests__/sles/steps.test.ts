@@ -32,7 +32,7 @@ describe("SuSEfirewall2", () => {
   const setting = (name: string): string => new RegExp(`^${name}="(.*)"$`, "m").exec(node.read(settings))?.[1] ?? "";
   const apply = (text: string): string => withPlatform("firewall_apply", text);
 
-  test("keeps the node's own words, and gives back what were ours when there are others", () => {
+  test("keeps the node's own words, and replaces those of ours", () => {
     apply(rules(...nodes));
     expect(setting("FW_SERVICES_EXT_TCP")).toBe("5801 5901 22 80 443");
     expect(setting("FW_SERVICES_ACCEPT_EXT")).toContain("192.0.2.12,tcp,3306");
@@ -79,7 +79,7 @@ test("a cluster that is not ours is refused, and goes on", () => {
   expect(node.calls()).toEqual([]);
 });
 
-test("a member that runs takes in no other corosync.conf", () => {
+test("a running member refuses another corosync.conf", () => {
   const ours = "# cluster_name: smtha\ntotem {\n\tnodeid: 11\n}\n";
   node.write("/etc/corosync/corosync.conf", ours);
   node.write("/etc/sysconfig/sbd", "sbd\n");
@@ -90,7 +90,7 @@ test("a member that runs takes in no other corosync.conf", () => {
     { cluster: "smtha", members: "3", "earliest-start": "50" },
     { "corosync.conf": ours.replace("11", "21"), sbd: "sbd", authkey: "hush" },
   );
-  expect(stderr).toContain("can't take that in while it runs\n  next:  stop the cluster on all nodes (rcopenais stop)");
+  expect(stderr).toContain("can't reload it while it runs\n  fix:   stop the cluster on all nodes (rcopenais stop)");
   expect(node.read("/etc/corosync/corosync.conf")).toBe(ours);
 });
 
