@@ -41,7 +41,7 @@ platform_lacks() {
         fi
       done
       [ -z "$lacking" ] || echo "no repository of zypper has$lacking: register $product, or add a repository with it"
-    done
+    done | awk '!seen[$0]++' # On SLES 12, SMT is a part of the system.
   fi
   if grep -qi vmware /sys/class/dmi/id/sys_vendor 2>/dev/null && ! type vmtoolsd >/dev/null 2>&1; then
     echo "it is a VMware machine without VMware Tools: install $VMWARE_TOOLS"
