@@ -2,7 +2,7 @@ import { firewallRules, type FirewallNode } from "../../components/nodeFirewall"
 import { platforms } from "../../components/platform";
 import { TestNode } from "../support/node";
 
-// What is SLES's own in a step, and the whole sequence (sles.test.ts) does not come to.
+// What only SLES has in a step, and what the whole sequence (sequence.test.ts) does not reach.
 
 const nodes: readonly FirewallNode[] = [
   { role: "smt", address: "192.0.2.11", sshPort: 22 },
@@ -107,4 +107,16 @@ test("blocks of a file keep their places, and leave the rest alone", () => {
   expect(block("b", "two\n")).toBe("first|last|a begin|one|a end|b begin|two|b end|");
   expect(block("a", "three\nfour\n")).toBe("first|last|a begin|three|four|a end|b begin|two|b end|");
   expect(block("a", "")).toBe("first|last|b begin|two|b end|");
+});
+
+test("blocks that steps of different lanes write at the same time are all there", () => {
+  node.write("/etc/lines", "first\n");
+  const blocks = withPlatform(`for round in $(seq 15); do
+      for name in a b c; do
+        (STEP_DIR=$(mktemp -d); echo "$name $round" | install_block /etc/lines $name) &
+      done
+      wait
+      grep -v '^#' /etc/lines | sort | paste -s -d ,
+    done`);
+  expect(blocks).toBe(Array.from({ length: 15 }, (_, i) => `a ${i + 1},b ${i + 1},c ${i + 1},first\n`).join(""));
 });
