@@ -142,6 +142,6 @@ export function expectFailure(output: string, step: string, ...causes: RegExp[])
   for (const cause of causes) {
     expect(output).toMatch(cause);
   }
-  expect(output).toMatch(/next: {2}\S/);
+  expect(output).toMatch(/fix: {3}\S/);
   expect(output).not.toMatch(/lab-only|wrong-secret/);
 }

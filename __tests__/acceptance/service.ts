@@ -118,7 +118,7 @@ export function service(): void {
       const { code, output } = upWith("unreachable", oneMore);
       must("lab/up");
       expect(code).not.toBe(0);
-      expectFailure(output, "smt/mirror", /upstream cannot be reached: .*192\.0\.2\.4/);
+      expectFailure(output, "smt/mirror", /this node cannot reach upstream: .*192\.0\.2\.4/);
       expect(run("lab/client", "curl", "-fsS", added).code).toBe(22);
     });
 

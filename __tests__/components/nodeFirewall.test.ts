@@ -99,7 +99,7 @@ describe("node/firewall", () => {
     await listen(2222);
     const { code, stderr } = step("on");
     expect(code).toBe(1);
-    expect(stderr).toContain("cause: no SSH server listens on port 22, so that the firewall would lock everyone out");
+    expect(stderr).toContain("cause: no SSH server listens on port 22: the firewall would lock everyone out");
     expect(node.run("nft list table inet smt-ha").code).not.toBe(0);
   });
 

@@ -104,7 +104,7 @@ const setUp = (password: string): Result[] => [
   node.step("smt/schedule", { time: "02:30" }),
 ];
 const list = (text = repositories): Result => node.step("smt/repositories", {}, { repositories: text });
-const mirror = (): Result => node.step("smt/mirror", { mount: "/smt", patience: "60" }, { repositories });
+const mirror = (): Result => node.step("smt/mirror", { mount: "/smt", timeout: "60" }, { repositories });
 const silent = { code: 0, stdout: "", stderr: "" };
 
 test("sets SMT up; the second time, nothing is left to do", () => {
@@ -115,17 +115,17 @@ test("sets SMT up; the second time, nothing is left to do", () => {
   expect(node.step("smt/start").code).toBe(0);
 });
 
-test("wrong mirror credentials and an upstream that is away are told, and mended by the next run", () => {
-  expect(list().stderr).toMatch(/cause: upstream does not tell what there is to mirror: .*Can't connect/);
+test("wrong mirror credentials and an unreachable upstream are reported, and the next run succeeds", () => {
+  expect(list().stderr).toMatch(/cause: SMT cannot get upstream's list of repositories: .*Can't connect/);
   startUpstream();
-  expect(list().stderr).toMatch(/cause: upstream does not tell what there is to mirror: .* 401 /);
+  expect(list().stderr).toMatch(/cause: SMT cannot get upstream's list of repositories: .* 401 /);
   setUp("right-hush");
   expect(list().stderr).toMatch(/mirrors Lab-Pool for sles-11-x86_64\n.*set up the custom repository Tools\n$/);
   expect(list()).toEqual(silent);
   expect(node.step("smt/verify", {}, { repositories })).toEqual(silent);
 });
 
-test("mirrors to where Apache looks, and tells why it cannot", () => {
+test("mirrors to where Apache looks, and reports why it cannot", () => {
   expect(mirror()).toMatchObject({ code: 0, stdout: "mirrored\n" });
   node.check("test -f '/var/www/html/repo/$RCE/Lab-Pool/sles-11-x86_64/repodata/repomd.xml'");
   node.check("test -f /var/www/html/repo/RPMMD/Tools/repodata/repomd.xml");
@@ -135,7 +135,7 @@ test("mirrors to where Apache looks, and tells why it cannot", () => {
     /cause: upstream refuses the mirror credentials: E 'http:.*: 401 .*the first of 2 errors/,
   );
   stopUpstream();
-  expect(mirror().stderr).toMatch(/cause: upstream cannot be reached: E 'http:.*Can't connect/);
+  expect(mirror().stderr).toMatch(/cause: this node cannot reach upstream: E 'http:.*Can't connect/);
 });
 
 test("what is off the list is disabled and stays", () => {

@@ -40,6 +40,16 @@ test("shellcheck finds nothing in any of them", () => {
   expect(stdout + stderr).toBe("");
 });
 
+// Two spaces, and the shorter of two ways to write the same.
+test("shfmt would change nothing in files/", () => {
+  const { stdout, stderr, error } = spawnSync("shfmt", ["-i", "2", "-s", "-d", "files"], {
+    cwd: project,
+    encoding: "utf8",
+  });
+  expect(error).toBeUndefined();
+  expect(stdout + stderr).toBe("");
+});
+
 const strict = /^set -eE?uo pipefail$/m;
 const libraries = scripts
   .filter((file) => file.endsWith(".sh") && strict.test(read(file)))
@@ -59,6 +69,16 @@ test.each(scripts.filter((file) => /^(files|lab|toolchain)\/[\w/-]+$/.test(file)
 
 test.each(scripts.filter((file) => file.startsWith("files/")))("%s keeps to bash 3.2", (file) => {
   expect(newerThanBash32(read(file))).toEqual([]);
+});
+
+/** What the steps on one node may do side by side; `files/smt-ha` says how a step names its lanes. */
+const lanes = ["packages", "network", "disk", "cluster", "web", "database", "smt"];
+
+test.each(scripts.filter((file) => file.startsWith("files/steps/")))("%s names lanes that exist", (file) => {
+  const [heading] = read(file).split(/^(?!#)/m);
+  const named = /^# lane: (.+)$/m.exec(heading)?.[1].split(" ") ?? [];
+  expect(named).not.toEqual([]);
+  expect(lanes).toEqual(expect.arrayContaining(named));
 });
 
 /** Commands and options that came after SLES 11 SP1 (coreutils 6.12, util-linux 2.16, iproute2 2.6.29, sed 4.1, OpenSSL 0.9.8). */

@@ -2,7 +2,7 @@ import { firewallRules, type FirewallNode } from "../../components/nodeFirewall"
 import { platforms } from "../../components/platform";
 import { TestNode } from "../support/node";
 
-// What is SLES's own in a step, and the whole sequence (sles.test.ts) does not come to.
+// What only SLES has in a step, and what the whole sequence (sequence.test.ts) does not reach.
 
 const nodes: readonly FirewallNode[] = [
   { role: "smt", address: "192.0.2.11", sshPort: 22 },
@@ -32,7 +32,7 @@ describe("SuSEfirewall2", () => {
   const setting = (name: string): string => new RegExp(`^${name}="(.*)"$`, "m").exec(node.read(settings))?.[1] ?? "";
   const apply = (text: string): string => withPlatform("firewall_apply", text);
 
-  test("keeps the node's own words, and gives back what were ours when there are others", () => {
+  test("keeps the node's own words, and replaces those of ours", () => {
     apply(rules(...nodes));
     expect(setting("FW_SERVICES_EXT_TCP")).toBe("5801 5901 22 80 443");
     expect(setting("FW_SERVICES_ACCEPT_EXT")).toContain("192.0.2.12,tcp,3306");
@@ -79,7 +79,7 @@ test("a cluster that is not ours is refused, and goes on", () => {
   expect(node.calls()).toEqual([]);
 });
 
-test("a member that runs takes in no other corosync.conf", () => {
+test("a running member refuses another corosync.conf", () => {
   const ours = "# cluster_name: smtha\ntotem {\n\tnodeid: 11\n}\n";
   node.write("/etc/corosync/corosync.conf", ours);
   node.write("/etc/sysconfig/sbd", "sbd\n");
@@ -90,7 +90,7 @@ test("a member that runs takes in no other corosync.conf", () => {
     { cluster: "smtha", members: "3", "earliest-start": "50" },
     { "corosync.conf": ours.replace("11", "21"), sbd: "sbd", authkey: "hush" },
   );
-  expect(stderr).toContain("can't take that in while it runs\n  next:  stop the cluster on all nodes (rcopenais stop)");
+  expect(stderr).toContain("can't reload it while it runs\n  fix:   stop the cluster on all nodes (rcopenais stop)");
   expect(node.read("/etc/corosync/corosync.conf")).toBe(ours);
 });
 
@@ -107,4 +107,16 @@ test("blocks of a file keep their places, and leave the rest alone", () => {
   expect(block("b", "two\n")).toBe("first|last|a begin|one|a end|b begin|two|b end|");
   expect(block("a", "three\nfour\n")).toBe("first|last|a begin|three|four|a end|b begin|two|b end|");
   expect(block("a", "")).toBe("first|last|b begin|two|b end|");
+});
+
+test("blocks that steps of different lanes write at the same time are all there", () => {
+  node.write("/etc/lines", "first\n");
+  const blocks = withPlatform(`for round in $(seq 15); do
+      for name in a b c; do
+        (STEP_DIR=$(mktemp -d); echo "$name $round" | install_block /etc/lines $name) &
+      done
+      wait
+      grep -v '^#' /etc/lines | sort | paste -s -d ,
+    done`);
+  expect(blocks).toBe(Array.from({ length: 15 }, (_, i) => `a ${i + 1},b ${i + 1},c ${i + 1},first\n`).join(""));
 });

@@ -36,7 +36,7 @@ describe("cluster/configure", () => {
     expect(loads()).toEqual([]);
   });
 
-  test("mends what was changed by hand, be it an object or a property, and leaves the rest alone", () => {
+  test("restores what was changed by hand, be it an object or a property, and leaves the rest alone", () => {
     configure();
     node.write("/run/doubles/cib/mine", "primitive mine ocf:heartbeat:Dummy\n");
     expect(configure()).toEqual(nothing);
@@ -57,7 +57,7 @@ describe("cluster/configure", () => {
     expect(object("mine")).toBe("primitive mine ocf:heartbeat:Dummy\n");
   });
 
-  test("removes what the text no longer names, after the new, unless it is gone already", () => {
+  test("removes what the text no longer names, after the new, unless it is removed already", () => {
     configure(mountText("node3", "node4", "node5"));
     loads();
     node.check("rm /run/doubles/cib/Base-Services-not-on-node4");
@@ -95,7 +95,7 @@ describe("cluster/configure", () => {
 describe("cluster/drift", () => {
   const drift = (): Result => node.step("cluster/drift");
 
-  test("tells what was changed by hand and what is missing, and changes nothing", () => {
+  test("reports what was changed by hand and what is missing, and changes nothing", () => {
     expect(drift()).toEqual(nothing);
     node.check("mkdir -p /run/doubles/active && touch /run/doubles/active/pacemaker");
     node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
@@ -107,10 +107,10 @@ describe("cluster/drift", () => {
     expect(drift()).toEqual({
       ...nothing,
       stdout: "fencing\nmount\n",
-      stderr: `node1: cluster/drift: fencing was changed by hand; to mend it: pulumi up --replace '**::node1-cluster-configure-fencing'
+      stderr: `node1: cluster/drift: fencing was changed by hand; to restore it: pulumi up --replace '**::node1-cluster-configure-fencing'
 missing: true
 found: false
-node1: cluster/drift: mount was changed by hand; to mend it: pulumi up --replace '**::node1-cluster-configure-mount'
+node1: cluster/drift: mount was changed by hand; to restore it: pulumi up --replace '**::node1-cluster-configure-mount'
 missing: <base-group>
 missing: group base-group dlm fs
 `,
@@ -186,7 +186,7 @@ describe("cluster/join", () => {
     expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R"]);
   });
 
-  test("a member that runs lets a node go that has left, and makes pacemaker forget it", () => {
+  test("a member that runs removes a node that is no longer configured", () => {
     join(4);
     node.write(
       "/run/doubles/nodes",
@@ -198,7 +198,7 @@ describe("cluster/join", () => {
     expect(join(3).stderr).toBe(
       "node1: cluster/join: wrote /etc/corosync/corosync.conf\n" +
         "node1: cluster/join: corosync has reloaded its configuration\n" +
-        "node1: cluster/join: node4 has left the cluster for good\n",
+        "node1: cluster/join: removing node4 from the cluster: it is no longer configured\n",
     );
     expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R", "crm_node --force --remove node4"]);
     expect(join(3)).toEqual(nothing);
@@ -250,7 +250,7 @@ test("cluster/leave stops the cluster, now and at every boot", () => {
   expect(node.step("cluster/leave").code).toBe(0);
 });
 
-test("cluster/password sets hacluster's password, and tells nobody", () => {
+test("cluster/password sets hacluster's password and shows it nowhere", () => {
   node.check("getent passwd hacluster >/dev/null || useradd --system hacluster");
   expect(node.step("cluster/password", {}, { password: "hush-1" })).toEqual(nothing);
   const [, method, salt] = /^hacluster:\$(\w+)\$(.*)\$[^$]*:/m.exec(node.read("/etc/shadow")) ?? [];
@@ -279,9 +279,11 @@ describe("on the shared disk", () => {
       expect(node.calls()).toEqual([]);
     });
 
-    test("writes it anew for other timeouts while no node has used it", () => {
+    test("re-creates it for other timeouts while no node has used it", () => {
       create();
-      expect(create("20", "40").stderr).toContain("anew (watchdog 20 s, msgwait 40 s): no node has ever used it\n");
+      expect(create("20", "40").stderr).toContain(
+        "re-creating the SBD header (watchdog 20 s, msgwait 40 s): no node has used it\n",
+      );
     });
 
     test("never writes over one in use", () => {
@@ -290,7 +292,7 @@ describe("on the shared disk", () => {
       node.calls();
       const { code, stderr } = create("20", "40");
       expect([code, stderr]).toEqual([1, expect.stringContaining("msgwait 30 s, and is in use by: node1 node2\n")]);
-      expect(stderr).toContain("next:  stop the cluster on all nodes, run 'sbd -d ");
+      expect(stderr).toContain("fix:   stop the cluster on all nodes, run 'sbd -d ");
       expect(node.calls()).toEqual([]);
     });
 
@@ -321,11 +323,11 @@ describe("on the shared disk", () => {
       expect([made(), disk.contents()]).toEqual([[], before]);
     });
 
-    test("makes it once more where mkfs was broken off, which leaves a superblock and nothing in it", () => {
+    test("makes it again after an interrupted mkfs, which leaves a superblock and nothing in it", () => {
       format();
       made();
       node.write("/run/doubles/ocfs-unfinished", "");
-      expect(format().stderr).toContain("broken off while it made the file system: once more\n");
+      expect(format().stderr).toContain("has left the file system unfinished: making it again\n");
       expect(made()).toHaveLength(1);
       node.check("rm /run/doubles/ocfs-unfinished");
       expect(format()).toEqual(nothing);
@@ -344,7 +346,7 @@ describe("on the shared disk", () => {
     test.each([
       ["another cluster's", "", "an OCFS2 file system '' of the cluster 'other'"],
       ["a foreign", "mkfs.ext4 -q -F -L backup $disk-part2", "ext4 'backup'"],
-    ])("refuses %s file system, and destroys it where wipe says so", (_, change, found) => {
+    ])("refuses %s file system, and destroys it with wipe", (_, change, found) => {
       format("no", "other");
       if (change) {
         disk.change(change);

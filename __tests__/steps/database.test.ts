@@ -186,7 +186,7 @@ describe("nodes with different registrations", () => {
     const { failed } = await stack.up(nodes);
     expect(failed).toEqual([
       expect.stringMatching(
-        /node2: step database\/seed failed\n {2}cause: 1 registrations of this node are not on node1, and would be lost: of-node2\n {2}next: {2}pulumi config set databaseWinner NODE, one of: node1 node2;/,
+        /node2: step database\/seed failed\n {2}cause: 1 registrations of this node are not on node1 and would be lost: of-node2\n {2}fix: {3}pulumi config set databaseWinner NODE, one of: node1 node2;/,
       ),
     ]);
     expect(node2.clients()).toEqual(["of-node2"]);
@@ -200,7 +200,7 @@ describe("nodes with different registrations", () => {
     expect(node1.node.read(backups[0].slice(4))).toContain("of-node1");
   });
 
-  test("a dump that is gone is told, with the way to a new one", async () => {
+  test("a missing dump is reported, with the way to a new one", async () => {
     await startNode(1);
     const after = stack.up(nodes, { winner: "node2", stopBefore: "seed" });
     expect((await after).failed).toEqual([]);

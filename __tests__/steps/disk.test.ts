@@ -112,7 +112,7 @@ describe("disk/partition", () => {
       const result = partition();
       expect([result.code, causeOf(result)]).toEqual([1, `${disk.device} is not blank: it holds ${found}`]);
       expect(result.stderr).toContain(
-        "  next:  name the right LUN in the configuration, or, if what it holds may be lost: pulumi config set wipeSharedDisk true\n",
+        "  fix:   name the right LUN in the configuration; or, if its content may be lost: pulumi config set wipeSharedDisk true\n",
       );
       expect(disk.contents()).toBe(before);
       expect(node.run(`ls ${marker}`).code).toBe(2);
@@ -141,7 +141,7 @@ describe("disk/partition", () => {
     const result = partition(wipe);
     expect([result.code, causeOf(result)]).toEqual([1, `${disk.device} has 512 MiB; at least 1024 MiB are needed`]);
     expect(result.stderr).toContain(
-      "  next:  enlarge the LUN, or name another in the configuration (portal, target, lun)\n",
+      "  fix:   enlarge the LUN, or name another in the configuration (portal, target, lun)\n",
     );
     expect(disk.contents()).toBe(before);
   });
@@ -221,7 +221,7 @@ describe("disk/reread", () => {
     const result = reread();
     expect([result.code, causeOf(result)]).toEqual([1, `${disk.device} has no second partition on this node`]);
     expect(result.stderr).toContain(
-      `  next:  check that every node sees the same LUN: compare the output of: parted ${disk.device} print\n`,
+      `  fix:   let every node see the same LUN: compare the output of: parted ${disk.device} print\n`,
     );
   });
 });

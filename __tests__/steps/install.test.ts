@@ -17,7 +17,7 @@ test("puts the files under a folder that their content names, for root to change
   expect(node.check(`readlink ${lib}/platform.sh`)).toBe("platform/debian12.sh\n");
   expect(node.check(`find ${installed()} ! -type l -perm /022 -o ! -user root -o ! -group root`)).toBe("");
   expect(node.check("readlink /usr/sbin/smt-ha")).toBe(`${lib}/smt-ha\n`);
-  expect(node.run("smt-ha </dev/null").stderr).toContain("node1: no step given");
+  expect(node.run("smt-ha </dev/null").stderr).toContain("cause: no step given");
 });
 
 test("changes nothing when the files are there already", () => {
@@ -52,6 +52,32 @@ test.each([
   expect(node.check(`ls -d ${lib}-*`)).toBe([second, installed()].sort().join("\n") + "\n");
 });
 
+test("keeps a copy from which a step still runs", async () => {
+  const copies = [installed()];
+  let last = "smt-ha-files-test";
+  const next = (comment: string): void => {
+    node.check(`cp -R ${last} ${comment}; echo '# ${comment}' >>${comment}/files/lib/step.sh`);
+    install(comment);
+    copies.push(installed());
+    last = comment;
+  };
+  node.write(
+    `${lib}/steps/test/slow`,
+    "#!/bin/bash\n# lane: test\ntouch /run/begun; until [ -e /run/go ]; do sleep 0.05; done\n",
+  );
+  const slow = node.runAside("smt-ha test/slow </dev/null");
+  node.check("until [ -e /run/begun ]; do sleep 0.05; done");
+
+  next("second");
+  next("third");
+  expect(node.check(`ls -d ${lib}-*`)).toBe([...copies].sort().join("\n") + "\n");
+
+  node.check("touch /run/go");
+  expect((await slow).code).toBe(0);
+  next("fourth");
+  expect(node.check(`ls -d ${lib}-*`)).toBe(copies.slice(2).sort().join("\n") + "\n");
+});
+
 test("a run that was killed at any point is finished by the next one", () => {
   const revision = installed();
   for (const interrupted of [
@@ -79,6 +105,9 @@ test("refuses an unknown platform before it changes anything", () => {
   const first = installed();
   const { code, stderr } = node.run("bash smt-ha-files-test/files/install sles9");
   expect(code).toBe(2);
-  expect(stderr).toContain("smt-ha: node1: unknown platform 'sles9'; known: debian12");
+  expect(stderr).toBe(
+    "smt-ha: node1: files not installed\n  cause: unknown platform 'sles9'\n" +
+      "  fix:   set platform to one of: debian12 sles11 sles12\n",
+  );
   expect(installed()).toBe(first);
 });

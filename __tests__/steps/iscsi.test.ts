@@ -39,10 +39,10 @@ const login = (options: Record<string, string> = {}, secret?: string): Result =>
     { portal, target, device: device(1), initiator, ...options },
     secret === undefined ? {} : { "chap-secret": secret },
   );
-const failure = ({ code, stderr }: Result): { code: number | null; cause?: string; next?: string } => ({
+const failure = ({ code, stderr }: Result): { code: number | null; cause?: string; fix?: string } => ({
   code,
   cause: /^smt-ha: node1: step iscsi\/login failed\n {2}cause: (.*)$/m.exec(stderr)?.[1],
-  next: /^ {2}next: {2}(.*)$/m.exec(stderr)?.[1],
+  fix: /^ {2}fix: {3}(.*)$/m.exec(stderr)?.[1],
 });
 const settings = (pattern: string): string => node.check(`grep '${pattern}' ${record} || true`);
 const sessions = (): string => node.run("cat /run/doubles/sessions").stdout;
@@ -147,7 +147,7 @@ describe("CHAP", () => {
     expect(failure(result)).toEqual({
       code: 1,
       cause: `target ${target} refuses this node's login: wrong CHAP user or secret, or ${initiator} is not on its access list`,
-      next: "check chapUser and chapSecret in the configuration against the target, and the target's log",
+      fix: "make chapUser and chapSecret in the configuration match the target's; the target's log says more",
     });
     expect(result.stderr + node.read("/var/log/smt-ha/iscsi-login.log")).not.toContain("hush");
     expect(node.check("ls /etc/iscsi/nodes")).toBe("");
@@ -170,7 +170,7 @@ describe("names what is wrong", () => {
     expect(failure(login({ portal: other, device: device(1).replace(portal, other) }))).toEqual({
       code: 1,
       cause: `portal ${other} does not answer`,
-      next: "check portal in the configuration, the target's service and the firewalls between",
+      fix: "correct portal in the configuration, start the target's service, or open the firewalls between",
     });
     expect(node.run("ls /etc/iscsi/nodes").code).toBe(2);
   });
@@ -180,7 +180,7 @@ describe("names what is wrong", () => {
     expect(failure(login())).toEqual({
       code: 1,
       cause: `portal ${portal} answers, but its discovery fails`,
-      next: "look at the log of this step and of the target",
+      fix: "find the reason in the target's log and in /var/log/smt-ha/iscsi-login.log",
     });
   });
 
@@ -190,7 +190,7 @@ describe("names what is wrong", () => {
       cause:
         `portal ${portal} does not offer target iqn.2026-01.com.example:wrong to ${initiator}; ` +
         `it offers: iqn.2026-01.com.example:other ${target} `,
-      next: `check target in the configuration, and that the target's access list admits ${initiator}`,
+      fix: `correct target in the configuration, or admit ${initiator} to the target's access list`,
     });
     expect(node.run("ls /etc/iscsi/nodes").code).toBe(2);
   });
@@ -217,7 +217,7 @@ describe("names what is wrong", () => {
     expect(failure(login({ device: device(5) }))).toEqual({
       code: 1,
       cause: `target ${target} has no LUN 5; it has: 1 2`,
-      next: "check lun in the configuration (the first LUN is 1 with tgt, 0 with LIO)",
+      fix: "correct lun in the configuration (the first LUN is 1 with tgt, 0 with LIO)",
     });
   });
 
@@ -227,7 +227,7 @@ describe("names what is wrong", () => {
     expect(failure(login())).toEqual({
       code: 1,
       cause: `this node has iSCSI sessions under the initiator name iqn.1993-08.org.debian:01:of-the-template, so it can't become ${initiator}`,
-      next: "keep that name: set initiatorName: iqn.1993-08.org.debian:01:of-the-template for this node in the configuration",
+      fix: "keep that name: set initiatorName: iqn.1993-08.org.debian:01:of-the-template for this node in the configuration",
     });
     expect(node.read("/etc/iscsi/initiatorname.iscsi")).toContain("of-the-template");
     expect(sessions()).toBe(session);

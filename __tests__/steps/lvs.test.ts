@@ -1,6 +1,6 @@
 import { commandLine } from "../../components/remoteHost";
 import { realServerSysctl } from "../../components/realServer";
-import { TestNode } from "../support/node";
+import { succeed, TestNode } from "../support/node";
 
 let node: TestNode;
 beforeEach(async () => {
@@ -12,13 +12,8 @@ afterEach(() => node.stop());
 describe("realserver/address", () => {
   const unit = "/etc/systemd/system/smt-ha-realserver.service";
   const give = (address: string, forwarding: "gate" | "masq"): string => {
-    const { code, stderr } = node.step(
-      "realserver/address",
-      { address, forwarding },
-      { sysctl: realServerSysctl("eth0", forwarding) },
-    );
-    expect([code, stderr]).toEqual([0, stderr]);
-    return stderr;
+    const inputs = { sysctl: realServerSysctl("eth0", forwarding) };
+    return succeed(node.step("realserver/address", { address, forwarding }, inputs)).stderr;
   };
   const addresses = (): string[] =>
     node.check("ip -o -4 address show dev lo label lo:0 | awk '{ print $4 }'").split("\n").filter(Boolean);
@@ -43,7 +38,7 @@ describe("realserver/address", () => {
 
   test("takes an address that is no longer the service's off lo", () => {
     give("192.0.2.10", "gate");
-    expect(give("192.0.2.20", "gate")).toContain("taking 192.0.2.10/32 off lo\n");
+    expect(give("192.0.2.20", "gate")).toContain("removing 192.0.2.10/32 from lo\n");
     expect(addresses()).toEqual(["192.0.2.20/32"]);
   });
 
@@ -57,7 +52,11 @@ describe("realserver/address", () => {
 });
 
 test("web/health-page writes nothing where the shared file system is not mounted", () => {
-  const { code, stderr } = node.step("web/health-page", { mount: "/smt" }, { page: "still alive" });
+  const { code, stderr } = node.step(
+    "web/health-page",
+    { mount: "/smt", file: "health/test.html" },
+    { page: "still alive" },
+  );
   expect(code).toBe(1);
   expect(stderr).toContain("cause: the shared file system is not mounted on /smt\n");
   expect(node.run("ls -d /smt").code).not.toBe(0);

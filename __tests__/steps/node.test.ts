@@ -43,7 +43,7 @@ describe("node/preflight", () => {
         "         - it runs Ubuntu 24.04 LTS, not Debian GNU/Linux 12\n" +
         "         - its host name is node1, not node2\n" +
         "         - no interface eth1 with the address 192.0.2.1\n" +
-        "  next:  mend the host, its template or the configuration, then run 'pulumi up' again\n" +
+        "  fix:   change the host, its template or the configuration, then run 'pulumi up' again\n" +
         "  log:   /var/log/smt-ha/node-preflight.log on node1\n",
     );
   });
@@ -113,7 +113,7 @@ describe("node/hosts", () => {
     const { code, stderr } = node.step("node/hosts", {}, { hosts });
     expect(code).toBe(1);
     expect(stderr).toContain("  cause: node1.example.com does not resolve to 192.0.2.11, but to: \n");
-    expect(stderr).toContain("  next:  look at 'hosts:' in /etc/nsswitch.conf: it must name 'files' first\n");
+    expect(stderr).toContain("  fix:   let 'files' come first in the line 'hosts:' of /etc/nsswitch.conf\n");
   });
 });
 
@@ -170,7 +170,7 @@ describe("node/packages", () => {
 
     expect(code).toBe(1);
     expect(stderr).toContain(`  cause: these packages could not be installed: ${packages.join(" ")}\n`);
-    expect(stderr).toContain("  next:  check the node's package sources and its network, then run 'pulumi up' again\n");
+    expect(stderr).toContain("  fix:   check the node's package sources and its network, then run 'pulumi up' again\n");
     expect(node.read("/var/log/smt-ha/node-packages.log")).toContain("E: Unable to locate package chrony");
   });
 });
@@ -205,7 +205,7 @@ describe("node/time", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("  cause: the clock does not follow any of: 192.0.2.1 192.0.2.9\n");
     expect(stderr).toContain(
-      "  next:  check that a time server answers from this node (UDP port 123), or name another in ntpServers\n",
+      "  fix:   let a time server answer to this node (UDP port 123), or name another in ntpServers\n",
     );
   });
 });

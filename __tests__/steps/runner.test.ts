@@ -8,9 +8,13 @@ beforeAll(async () => {
 afterAll(() => node.stop());
 afterEach(() => expect(node.check("ls /dev/shm")).toBe(""));
 
-/** Adds a step to the node's installed files; its first line is line 3 of the file. */
-const addStep = (name: string, script: string): void =>
-  node.write(`/usr/local/lib/smt-ha/steps/test/${name}`, `#!/bin/bash\n. "$SMT_HA/lib/step.sh"\n${script}\n`);
+/** Adds a step to the node's installed files; its first line is line 4 of the file. */
+const addStep = (name: string, script: string, lanes = "first"): void =>
+  node.write(
+    `/usr/local/lib/smt-ha/steps/test/${name}`,
+    `#!/bin/bash\n# lane: ${lanes}\n. "$SMT_HA/lib/step.sh"\n${script}\n`,
+  );
+const nothing = { code: 0, stdout: "", stderr: "" };
 const run = (script: string, options?: Record<string, string>, inputs?: Record<string, string>): Result => {
   node.check("rm -rf /var/log/smt-ha");
   addStep("step", script);
@@ -18,12 +22,14 @@ const run = (script: string, options?: Record<string, string>, inputs?: Record<s
 };
 const log = (): string => node.read("/var/log/smt-ha/test-step.log");
 
-const told = (cause: string, next: string): string =>
-  `smt-ha: node1: step test/step failed\n  cause: ${cause}\n  next:  ${next}\n  log:   /var/log/smt-ha/test-step.log on node1\n`;
-const goOn = "mend what the log says, then run 'pulumi up' again: it goes on from here";
+const reported = (cause: string, fix: string): string =>
+  `smt-ha: node1: step test/step failed\n  cause: ${cause}\n  fix:   ${fix}\n  log:   /var/log/smt-ha/test-step.log on node1\n`;
+const refused = (step: string, cause: string, fix: string): string =>
+  `smt-ha: node1: step ${step} not started\n  cause: ${cause}\n  fix:   ${fix}`;
+const fromTheLog = "remove the cause that the log shows, then run 'pulumi up' again: it continues here";
 
 describe("a step that works", () => {
-  test("tells its progress on stderr, and all that its commands print to a log for root", () => {
+  test("reports its progress on stderr, and logs the output of its commands for root", () => {
     const result = run("echo chatter; echo complaint >&2; say 'half done'");
 
     expect(result).toEqual({ code: 0, stdout: "", stderr: "node1: test/step: half done\n" });
@@ -33,7 +39,7 @@ describe("a step that works", () => {
     );
   });
 
-  test("finds system commands and an English locale whatever the login's environment is", () => {
+  test("finds system commands and an English locale in any login environment", () => {
     addStep("step", 'say "$PATH $LC_ALL"');
     expect(node.run("env -i PATH=/usr/bin LC_ALL=C.UTF-8 /usr/sbin/smt-ha test/step </dev/null").stderr).toBe(
       "node1: test/step: /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin C\n",
@@ -48,16 +54,16 @@ describe("a step that works", () => {
 
 describe("a result", () => {
   test("reaches the program as the step's standard output, as it is", () => {
-    const script = `printf '{"file":"binlog.1"}\\n-----END' | result; say told`;
+    const script = `printf '{"file":"binlog.1"}\\n-----END' | result; say done`;
     expect(run(script)).toEqual({
       code: 0,
       stdout: '{"file":"binlog.1"}\n-----END',
-      stderr: "node1: test/step: told\n",
+      stderr: "node1: test/step: done\n",
     });
   });
 
-  test("is not told by a step that fails afterwards", () => {
-    expect(run("echo early | result; fail cause next")).toMatchObject({ code: 1, stdout: "" });
+  test("is not given by a step that fails afterwards", () => {
+    expect(run("echo early | result; fail cause fix")).toMatchObject({ code: 1, stdout: "" });
   });
 });
 
@@ -72,11 +78,11 @@ describe("options", () => {
     expect(result.stderr).toBe("node1: test/step: /dev/disk/by-path/ip-192.0.2.3:3260-lun-1|a 'b' $c *|nobody|\n");
   });
 
-  test("that are required are asked for", () => {
+  test("that are required must be given", () => {
     expect(run("x=$(option device); say 'went on'")).toEqual({
       code: 1,
       stdout: "",
-      stderr: told(
+      stderr: reported(
         "option --device is missing",
         "run the step as the program does: pulumi preview --diff shows its command",
       ),
@@ -84,33 +90,47 @@ describe("options", () => {
   });
 
   test.each([
-    ["--lun 1", "step test/step has no option --lun"],
-    ["--dev.ce x", "step test/step: '--dev.ce' is not an option"],
-    ["--device", "step test/step: option --device has no value"],
-    ["device", "step test/step: 'device' is not an option"],
+    ["--lun 1", "it has no option --lun"],
+    ["--dev.ce x", "'--dev.ce' is not an option"],
+    ["--device", "option --device has no value"],
+    ["device", "'device' is not an option"],
   ])("like %s are refused before anything runs", (words, cause) => {
     addStep("step", "device=$(option device); touch /run/ran");
     expect(node.run(`smt-ha test/step ${words} </dev/null; echo $?; ls /run/ran`)).toMatchObject({
       stdout: "2\n",
-      stderr: expect.stringContaining(`smt-ha: node1: ${cause}\n`) as string,
+      stderr: expect.stringMatching(RegExp(`^${refused("test/step", cause, ".+\n")}`)) as string,
     });
   });
 });
 
 test.each([
-  ["", "no step given; steps: .*disk/partition disk/reread .*"],
-  ["disk/format", "unknown step 'disk/format'; steps: .*disk/partition .*"],
-  ["../install", "'../install' is not the name of a step"],
-  ["/etc/passwd", "'/etc/passwd' is not the name of a step"],
-])("refuses the step '%s'", (words, cause) => {
+  ["", "NAME", "no step given"],
+  ["disk/format", "disk/format", "there is no step 'disk/format'"],
+  ["../install", "../install", "'../install' is not the name of a step"],
+  ["/etc/passwd", "/etc/passwd", "'/etc/passwd' is not the name of a step"],
+])("refuses the step '%s', and names those that there are", (words, step, cause) => {
   const { code, stderr } = node.run(`smt-ha ${words} </dev/null`);
-  expect([code, stderr]).toEqual([2, expect.stringMatching(RegExp(`^smt-ha: node1: ${cause}`))]);
+  const text = refused(step, cause, "use one of: .*disk/partition disk/reread .*\n");
+  expect([code, stderr]).toEqual([2, expect.stringMatching(RegExp(`^${text}$`))]);
 });
 
 test("refuses to work as anyone but root", () => {
   addStep("step", "touch /tmp/ran");
   const { code, stderr } = node.run("setpriv --reuid=65534 --clear-groups smt-ha test/step </dev/null");
-  expect([code, stderr]).toEqual([2, "smt-ha: node1: step test/step needs root; run it with sudo\n"]);
+  expect([code, stderr]).toEqual([2, refused("test/step", "only root can run it", "run it with sudo\n")]);
+});
+
+test.each([
+  ["of no lane", "#!/bin/bash\n. lib\n# lane: first\n"],
+  ["of a lane that is no word", "#!/bin/bash\n# lane: ../first\n"],
+])("refuses a step %s", (_, script) => {
+  node.write("/usr/local/lib/smt-ha/steps/test/step", script);
+  const fix = "add a line '# lane: NAME' to the heading comment of /usr/local/lib/smt-ha-\\S+/steps/test/step\n";
+  const { code, stderr } = node.run("smt-ha test/step </dev/null");
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(RegExp(`^${refused("test/step", "it names no lane", fix)}$`)),
+  ]);
 });
 
 describe("inputs", () => {
@@ -129,7 +149,7 @@ describe("inputs", () => {
 
   test("that are missing are named", () => {
     expect(run('x=$(input hosts); say "went on"').stderr).toBe(
-      told("section '@@ hosts' is missing on standard input", "run the step through the program"),
+      reported("section '@@ hosts' is missing on standard input", "run the step through the program"),
     );
     expect(run("has_input hosts && say yes || say no", {}, { hosts: "" }).stderr).toBe("node1: test/step: yes\n");
     expect(run("has_input hosts && say yes || say no").stderr).toBe("node1: test/step: no\n");
@@ -150,10 +170,10 @@ describe("inputs", () => {
 });
 
 describe("a failure", () => {
-  test("names node, step, cause, the next thing to do and the log, on stderr and in the log", () => {
+  test("names node, step, cause, fix and log, on stderr and in the log", () => {
     const result = run("fail 'the portal does not answer' 'check its firewall'; say 'went on'");
 
-    const text = told("the portal does not answer", "check its firewall");
+    const text = reported("the portal does not answer", "check its firewall");
     expect(result).toEqual({ code: 1, stdout: "", stderr: text });
     expect(log()).toContain(text);
   });
@@ -166,26 +186,27 @@ describe("a failure", () => {
     ["at the start of a pipe", "inner() { fail 'no x' 'make one'; }; inner | cat; say 'went on'"],
     ["at the end of a pipe", "inner() { fail 'no x' 'make one'; }; echo | inner; say 'went on'"],
     ["in an argument", 'local_x() { say "$1"; }; local_x "x$(fail "no x" "make one")"; say "went on"'],
-  ])("%s ends the step, and is told once", (_, script) => {
+  ])("%s ends the step, and is reported once", (_, script) => {
     const { code, stderr } = run(`${script}; touch /run/went-on`);
 
     expect(code).toBe(1);
-    expect(stderr.replace(/^node1: test\/step: x.*\n/m, "")).toBe(told("no x", "make one"));
+    expect(stderr.replace(/^node1: test\/step: x.*\n/m, "")).toBe(reported("no x", "make one"));
     expect(node.run("ls /run/went-on").code).toBe(2);
-    expect(log()).toContain(told("no x", "make one"));
+    expect(log()).toContain(reported("no x", "make one"));
   });
 
-  test("that nobody foresaw shows line, command, exit code and the end of this run's log", () => {
+  test("that is unexpected shows line, command, exit code and the end of this run's log", () => {
     run("echo 'of another run'");
     addStep("step", "for i in $(seq 20); do echo \"line $i\"; done\nfile=/root/none; ls $file\nsay 'went on'");
     const { code, stderr } = node.step("test/step");
 
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      /^smt-ha: node1: step test\/step failed\n {2}cause: line 4: 'ls \$file' ended with exit code 2; last lines of the log:\n/,
+      /^smt-ha: node1: step test\/step failed\n {2}cause: line 5: 'ls \$file' ended with exit code 2; last lines of the log:\n/,
     );
     expect(stderr).toContain(
-      "         | line 20\n         | ls: cannot access '/root/none': No such file or directory\n  next:  " + goOn,
+      "         | line 20\n         | ls: cannot access '/root/none': No such file or directory\n  fix:   " +
+        fromTheLog,
     );
     expect(stderr.match(/ \| /g)).toHaveLength(12);
     expect(stderr).not.toContain("of another run");
@@ -198,14 +219,14 @@ describe("a failure", () => {
     ["of the script's syntax", "if; then", "syntax error near unexpected token"],
     ["by a signal", "kill -9 $$", "it ended with exit code 137"],
     ["without a word", "exit 3", "it ended with exit code 3"],
-  ])("that nobody foresaw %s is told as well, once", (_, script, cause) => {
+  ])("that is unexpected %s is reported as well, once", (_, script, cause) => {
     const { code, stderr } = run(script);
 
     expect(code).not.toBe(0);
     expect(stderr).toContain(cause);
     expect(stderr).not.toContain("went on");
     expect(stderr.match(/step test\/step failed/g)).toHaveLength(1);
-    expect(stderr).toContain(`  next:  ${goOn}\n  log:   /var/log/smt-ha/test-step.log on node1\n`);
+    expect(stderr).toContain(`  fix:   ${fromTheLog}\n  log:   /var/log/smt-ha/test-step.log on node1\n`);
   });
 
   test("in a condition is none", () => {
@@ -213,28 +234,62 @@ describe("a failure", () => {
   });
 });
 
-test("two steps at once run one after the other", async () => {
-  addStep(
-    "slow",
-    "echo slow-begins >>/run/order; until [ -e /run/go ]; do sleep 0.05; done; echo slow-ends >>/run/order",
-  );
-  addStep("quick", "echo quick >>/run/order");
+describe("lanes", () => {
   const ended = (command: string): Promise<number | null> =>
     new Promise((resolve) => {
       const started = node.start(`exec ${command} </dev/null`);
       started.once("close", resolve);
       started.stdin?.end();
     });
+  /** Starts a step that runs until /run/go exists. */
+  const startSlow = (lanes: string): Promise<number | null> => {
+    node.check("rm -f /run/order /run/go");
+    addStep(
+      "slow",
+      "echo slow-begins >>/run/order; until [ -e /run/go ]; do sleep 0.05; done; echo slow-ends >>/run/order",
+      lanes,
+    );
+    const slow = ended("smt-ha test/slow");
+    node.check("until [ -e /run/order ]; do sleep 0.05; done");
+    return slow;
+  };
 
-  const slow = ended("smt-ha test/slow");
-  node.check("until [ -e /run/order ]; do sleep 0.05; done");
-  const quick = ended("smt-ha test/quick");
-  // Until the second one waits for the lock.
-  node.check("until grep -qx flock /proc/[0-9]*/comm; do sleep 0.05; done");
-  node.check("touch /run/go");
+  test.each([
+    ["first", "first"],
+    ["first second", "second"],
+    ["second", "second first"],
+  ])("a step of %s and one of %s run one after the other", async (lanes, others) => {
+    const slow = startSlow(lanes);
+    addStep("quick", "echo quick >>/run/order", others);
+    const quick = ended("smt-ha test/quick");
+    // Until the second one waits for the lock.
+    node.check("until grep -qx flock /proc/[0-9]*/comm; do sleep 0.05; done");
+    // It has not begun its part of the log either.
+    expect(node.run("ls /var/log/smt-ha/test-quick.log").code).toBe(2);
+    node.check("touch /run/go");
 
-  expect(await Promise.all([slow, quick])).toEqual([0, 0]);
-  expect(node.read("/run/order")).toBe("slow-begins\nslow-ends\nquick\n");
+    expect(await Promise.all([slow, quick])).toEqual([0, 0]);
+    expect(node.read("/run/order")).toBe("slow-begins\nslow-ends\nquick\n");
+    node.check("rm /var/log/smt-ha/test-quick.log");
+  });
+
+  test("steps of different lanes run at the same time", async () => {
+    const slow = startSlow("first second");
+    addStep("quick", "echo quick >>/run/order", "third");
+    expect(await ended("smt-ha test/quick")).toBe(0);
+    node.check("touch /run/go");
+
+    expect(await slow).toBe(0);
+    expect(node.read("/run/order")).toBe("slow-begins\nquick\nslow-ends\n");
+  });
+
+  test("a step that starts a daemon leaves none of its locks to it", () => {
+    addStep("daemon", "start() { sleep 300 >/dev/null 2>&1 3>&- & }; start; exclusively thing start", "first second");
+    expect(node.step("test/daemon").code).toBe(0);
+    for (const lock of node.check("ls -d /var/lock/smt-ha-*.lock /usr/local/lib/smt-ha-*").trim().split("\n")) {
+      expect(node.run(`flock -n ${lock} true`)).toEqual({ code: 0, stdout: "", stderr: "" });
+    }
+  });
 });
 
 describe("what steps share", () => {
@@ -248,6 +303,26 @@ describe("what steps share", () => {
     expect(run(script("two", "640")).stderr).toBe(wrote);
     expect(run(script("two", "600")).stderr).toBe(wrote);
     expect(node.check("cat file; stat -c %a file; ls file*")).toBe("two\n600\nfile\n");
+  });
+
+  test("exclusively runs commands of one name one after the other, with their input and their exit code", async () => {
+    const add = "add() { local n; n=$(cat /run/count); sleep 0.1; echo $((n + $(cat))) >/run/count; }\n";
+    node.write("/run/count", "0");
+    for (const lane of ["first", "second", "third"]) {
+      addStep(lane, `${add}for i in 1 2 3; do echo 1 | exclusively count add; done`, lane);
+    }
+    const runs = await Promise.all(["first", "second", "third"].map((step) => node.runAside(`smt-ha test/${step}`)));
+    expect(runs).toEqual([nothing, nothing, nothing]);
+    expect(node.read("/run/count")).toBe("9\n");
+
+    expect(run('code=0; exclusively count sh -c "exit 3" || code=$?; say "code $code"').stderr).toBe(
+      "node1: test/step: code 3\n",
+    );
+    expect(run("exclusively count sh -c 'exit 3'; say 'went on'")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/cause: line \d+: .* ended with exit code 3; last/) as string,
+    });
+    expect(run("exclusively count fail 'no x' 'make one'; say 'went on'").stderr).toBe(reported("no x", "make one"));
   });
 
   test("retry waits until a command succeeds, and gives up in time with its exit code", () => {

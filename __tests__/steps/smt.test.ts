@@ -24,7 +24,7 @@ const mountShared = (size = "64m"): void => {
 const makeUser = (uid = 480): void =>
   void node.check(`useradd -r -u ${uid} -g www-data -s /bin/false -d /var/lib/smt smt`);
 const failed = (step: string, cause: string): RegExp =>
-  new RegExp(`^smt-ha: node1: step ${step} failed\\n  cause: ${cause}.*\\n  next:  .+\\n  log: `, "m");
+  new RegExp(`^smt-ha: node1: step ${step} failed\\n  cause: ${cause}.*\\n  fix:   .+\\n( {9}.+\\n)*  log: `, "m");
 
 describe("smt/install", () => {
   const install = (uid = "480", password = "database-hush"): Result => node.step("smt/install", { uid }, { password });
@@ -65,7 +65,7 @@ echo "$first" >/run/doubles/account
     expect(install()).toEqual({
       code: 0,
       stdout: "",
-      stderr: ["making the user smt with the ID 480", "installing smt mariadb-server", "set up the database smt"]
+      stderr: ["creating the user smt with the ID 480", "installing smt mariadb-server", "set up the database smt"]
         .map((line) => `node1: smt/install: ${line}\n`)
         .join(""),
     });
@@ -105,12 +105,12 @@ echo "$first" >/run/doubles/account
     node.check("useradd -r -u 480 printer");
     const { code, stderr } = install();
     expect(code).toBe(1);
-    expect(stderr).toMatch(failed("smt/install", "the user ID 480, which smt is to have, belongs to printer"));
+    expect(stderr).toMatch(failed("smt/install", "the user ID 480, which is configured for smt, belongs to printer"));
     expect(node.calls()).toEqual([]);
     expect(node.run("id smt").code).not.toBe(0);
   });
 
-  test("tells that the database's root has another password; with the right one, it goes on", () => {
+  test("reports that the database's root has another password; with the right one, it continues", () => {
     node.write("/run/doubles/root-password", "root-hush");
     const { code, stderr } = install();
     expect(code).toBe(1);
@@ -125,10 +125,10 @@ echo "$first" >/run/doubles/account
   });
 
   test.each([
-    [6, "SMT took the two copies of its new database password for different ones"],
+    [6, "SMT read two different passwords for its database account"],
     [3, "SMT cannot read the section \\[DB\\] of /etc/smt.conf: no value"],
     [21, "smt-db setup ended with exit code 21: no value"],
-  ])("tells what smt-db's exit code %d means", (exitCode, cause) => {
+  ])("reports what smt-db's exit code %d means", (exitCode, cause) => {
     executable("/usr/lib/SMT/bin/smt-db", `#!/bin/bash\necho 'no value' >&2\nexit ${exitCode}\n`);
     expect(install().stderr).toMatch(failed("smt/install", cause));
   });
@@ -277,7 +277,7 @@ describe("smt/start", () => {
     expect(node.calls()).toEqual(["a2enmod -q ssl", "a2ensite -q smt-ha-tls", "rcsmt start"]);
   });
 
-  test("tells why SMT does not start", () => {
+  test("reports why SMT does not start", () => {
     executable("/usr/local/sbin/rcsmt", "#!/bin/bash\necho 'Setting smt certificate failed'\nexit 1\n");
     expect(node.step("smt/start").stderr).toMatch(
       failed("smt/start", "SMT does not start: Setting smt certificate failed"),
@@ -320,7 +320,7 @@ describe("smt/links", () => {
     const { code, stderr } = links();
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      failed("smt/links", `${folder}/RPMMD is a directory with 4 entries \\(a b c\\), where a link to`),
+      failed("smt/links", `${folder}/RPMMD must be a link to .*, but is a directory with 4 entries \\(a b c\\)`),
     );
     expect(node.check(`ls ${folder}/RPMMD`)).toBe("a\nb\nc\nd\n");
     expect(node.check(`find ${folder} -type l`)).toBe("");
@@ -399,7 +399,7 @@ describe("smt/repositories", () => {
       code: 0,
       stdout: "",
       stderr: [
-        "asking upstream what there is to mirror",
+        "getting the list of repositories from upstream",
         "mirrors SLES11-SP4-Pool for sle-11-x86_64",
         "set up the custom repository Tools",
       ]
@@ -417,7 +417,7 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual([]);
   });
 
-  test("asks upstream only about what it does not know", () => {
+  test("gets the list from upstream only for repositories that it does not know", () => {
     node.write("/run/doubles/catalogs", upstream);
     expect(apply(pool).code).toBe(0);
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64"]);
@@ -445,12 +445,10 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64", "smt-repos -e Tools"]);
   });
 
-  test("what is no longer listed is not mirrored any more, but stays", () => {
+  test("a repository that is no longer configured is no longer mirrored, and its packages stay", () => {
     node.write("/run/doubles/catalogs", upstream);
     apply(pool, tools);
-    expect(apply(tools).stderr).toContain(
-      "does not mirror SLES11-SP4-Pool for sle-11-x86_64 any more; what there is of it stays\n",
-    );
+    expect(apply(tools).stderr).toContain("no longer mirrors SLES11-SP4-Pool for sle-11-x86_64; its packages stay\n");
     expect(enabled()).toEqual(["Tools|"]);
     expect(apply().code).toBe(0);
     expect(node.read("/run/doubles/catalogs")).toContain("N|zypp|Tools||");
@@ -464,24 +462,24 @@ describe("smt/repositories", () => {
     [{ name: "SLES11-SP4-Pool" }, "there is more than one repository SLES11-SP4-Pool, for: sle-11-i586 sle-11-x86_64"],
     [
       { name: "Secret-Pool", target: "sle-11-x86_64" },
-      "upstream does not give Secret-Pool for sle-11-x86_64 to this SMT",
+      "upstream does not let this SMT mirror Secret-Pool for sle-11-x86_64",
     ],
   ])("refuses what upstream does not have: %j", (repository, cause) => {
     node.write("/run/doubles/upstream", upstream);
     expect(apply(repository).stderr).toMatch(failed("smt/repositories", cause));
   });
 
-  test("tells that upstream refuses the credentials; with the right ones, it goes on", () => {
+  test("reports that upstream refuses the credentials; with the right ones, it continues", () => {
     const { stderr } = apply(tools, pool);
     expect(stderr).toMatch(
-      failed("smt/repositories", "upstream does not tell what there is to mirror: .*: 401 Authorization Required"),
+      failed("smt/repositories", "SMT cannot get upstream's list of repositories: .*: 401 Authorization Required"),
     );
     expect(stderr).toContain("check nuUser and nuPassword");
     node.write("/run/doubles/upstream", upstream);
     expect(apply(tools, pool).code).toBe(0);
   });
 
-  test("tells that the database is down", () => {
+  test("reports that the database is down", () => {
     node.write("/run/doubles/database-down", "");
     expect(apply(pool).stderr).toMatch(
       failed("smt/repositories", "SMT cannot list its repositories: Cannot connect to the database"),
@@ -511,10 +509,10 @@ describe("smt/verify", () => {
 });
 
 describe("smt/mirror", () => {
-  const mirror = (patience = 20, repositories = [pool]): Result =>
+  const mirror = (timeout = 20, repositories = [pool]): Result =>
     node.step(
       "smt/mirror",
-      { mount: "/smt", patience: String(patience) },
+      { mount: "/smt", timeout: String(timeout) },
       { repositories: repositoryList(repositories) },
     );
   /** SMT's program with this behaviour; it says what the real one says. */
@@ -544,16 +542,16 @@ describe("smt/mirror", () => {
     expect(node.check("stat -c %a /var/log/smt-ha/mirror.log")).toBe("600\n");
   });
 
-  test("goes on when the connection breaks; the next step waits for it", async () => {
+  test("continues when the connection breaks; the next step waits for it", async () => {
     program("sleep 10");
-    const step = node.start("smt-ha smt/mirror --mount /smt --patience 60 --rev 1a2b3c4d");
+    const step = node.start("smt-ha smt/mirror --mount /smt --timeout 60 --rev 1a2b3c4d");
     step.stdin?.end(`@@ repositories\n${repositoryList([pool])}`);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     node.check("until pgrep -x smt-mirror >/dev/null; do sleep 0.1; done; kill -KILL $(pgrep -f 'smt/[m]irror')");
 
     const { code, stdout, stderr } = mirror(60);
     expect([code, stdout]).toEqual([0, "mirrored\n"]);
-    expect(stderr).toContain("waiting for the mirroring that runs already\n");
+    expect(stderr).toContain("waiting for a mirror run in progress\n");
     expect(runs()).toBe(1);
   });
 
@@ -568,7 +566,7 @@ describe("smt/mirror", () => {
     program("sleep 5");
     const { code, stdout, stderr } = mirror(1);
     expect([code, stdout]).toEqual([0, "still running\n"]);
-    expect(stderr).toContain("it goes on, and the nightly run takes over: /var/log/smt-ha/mirror.log\n");
+    expect(stderr).toContain("it continues, and the nightly run takes over: /var/log/smt-ha/mirror.log\n");
     expect(node.check("pgrep -x smt-mirror")).not.toBe("");
   });
 
@@ -590,32 +588,32 @@ describe("smt/mirror", () => {
     ],
     [
       "E 'http://192.0.2.4/x': 500 Can't connect to 192.0.2.4:80 (Connection refused)",
-      "upstream cannot be reached: E 'http",
+      "this node cannot reach upstream: E 'http",
       "network",
     ],
     ["E 'http://192.0.2.4/x': 404 Not Found", "upstream has no such repository: E 'http", "url"],
     [
       "E '/smt/repo/x': Checksum mismatch'",
-      "the mirroring ended with exit code 0 and 1 errors: E '/smt/repo/x': Checksum",
+      "smt-mirror ended with exit code 0 and 1 errors: E '/smt/repo/x': Checksum",
       "smt-mirror.log",
     ],
-  ])("tells why it fails: %s; and finishes when that is mended", (line, cause, cure) => {
+  ])("reports why it fails: %s; and finishes when that is fixed", (line, cause, fix) => {
     program(`echo "${line}"`, 1);
     const { code, stderr } = mirror();
     expect(code).toBe(1);
     expect(stderr).toMatch(failed("smt/mirror", cause));
-    expect(/next: {2}(.*)/.exec(stderr)?.[1]).toContain(cure);
+    expect(/fix: {3}(.*)/.exec(stderr)?.[1]).toContain(fix);
 
     program("true");
     expect(mirror().stdout).toBe("mirrored\n");
   });
 
-  test("tells that SMT has no credentials, though it names no number of errors", () => {
+  test("reports missing credentials, although SMT names no number of errors", () => {
     program("echo 'Cannot read the Mirror Credentials'; exit 1");
     expect(mirror().stderr).toMatch(failed("smt/mirror", "SMT finds no mirror credentials in /etc/smt.conf"));
   });
 
-  test("tells that the shared file system is full; and finishes when there is room", () => {
+  test("reports a full shared file system; and finishes when there is room", () => {
     node.check("umount /smt");
     mountShared("2m");
     node.check("mkdir /smt/repo && chown smt /smt/repo");
@@ -629,7 +627,7 @@ describe("smt/mirror", () => {
     expect(mirror().stdout).toBe("mirrored\n");
   });
 
-  test("waits for a mirroring of SMT's own, and mirrors then", () => {
+  test("waits for a mirror run of SMT's own, and mirrors then", () => {
     program(
       'if [ "$(pgrep -x smt-mirror | wc -l)" -gt 2 ]; then echo "Mirror process is still running."; exit 0; fi; [ "${4:-}" != night ] || sleep 3',
     );
@@ -639,21 +637,23 @@ describe("smt/mirror", () => {
     expect(runs()).toBeGreaterThan(2);
   });
 
-  test("tells that SMT cannot take its lock, where no mirroring runs", () => {
+  test("reports that SMT cannot acquire its lock, if no mirror run holds it", () => {
     program("echo 'Mirror process is still running.'; exit 0");
-    expect(mirror().stderr).toMatch(failed("smt/mirror", "SMT takes a mirroring to be running, but there is none"));
+    expect(mirror().stderr).toMatch(
+      failed("smt/mirror", "SMT reports a mirror run in progress, but no smt-mirror process exists"),
+    );
   });
 
-  test("tells that the job was broken off; and starts it again", async () => {
+  test("reports an interrupted job, and starts it again", async () => {
     program("sleep 30");
-    const step = node.start("smt-ha smt/mirror --mount /smt --patience 20 --rev 1a2b3c4d");
+    const step = node.start("smt-ha smt/mirror --mount /smt --timeout 20 --rev 1a2b3c4d");
     step.stdin?.end(`@@ repositories\n${repositoryList([pool])}`);
     const ended = new Promise((resolve) => step.once("exit", resolve));
     await new Promise((resolve) => setTimeout(resolve, 1000));
     node.check("until pgrep -x smt-mirror >/dev/null; do sleep 0.1; done");
     node.check("kill -KILL $(pgrep -f 'job /var/log/smt-[h]a') $(pgrep -x sleep -u smt) $(pgrep -x smt-mirror)");
     expect(await ended).toBe(1);
-    expect(node.read("/var/log/smt-ha/smt-mirror.log")).toMatch(failed("smt/mirror", "the mirroring was broken off"));
+    expect(node.read("/var/log/smt-ha/smt-mirror.log")).toMatch(failed("smt/mirror", "the mirror run was interrupted"));
 
     program("true");
     expect(mirror().stdout).toBe("mirrored\n");

@@ -14,6 +14,14 @@ export interface Result {
   readonly stderr: string;
 }
 
+/** The result of a step that must have succeeded. */
+export function succeed(result: Result): Result {
+  if (result.code !== 0) {
+    throw new Error(`the step ended with exit code ${result.code}:\n${result.stderr}`);
+  }
+  return result;
+}
+
 /** How a test's node differs from node1 at 192.0.2.11 with Debian 12. */
 export interface TestNodeArgs {
   readonly name?: string;

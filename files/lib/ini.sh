@@ -1,13 +1,13 @@
-# Files of sections, such as smt.conf.
+# Files with sections, such as smt.conf.
 # shellcheck shell=bash
 
-# ini_merge SETTINGS FILE: FILE with the SETTINGS in it, to standard output. Both have sections of keys with values. Comments,
-# order, and all that SETTINGS does not name stay as they are; a key that is missing goes to the end of its section.
+# ini_merge SETTINGS FILE: prints FILE with the SETTINGS in it. Both have sections of keys with values. Comments, order and
+# the keys that SETTINGS does not name stay; a missing key goes to the end of its section.
 ini_merge() {
   awk '
     function trim(text) { gsub(/^[ \t]+|[ \t\r]+$/, "", text); return text }
     function keep_blank() { printf "%s", blank; blank = "" }
-    # What the section that ends here lacks, before the blank lines at its end.
+    # Adds the keys that the section lacks, before the blank lines at its end.
     function complete(   i) {
       for (i = 1; i <= count; i++) if (!done[i] && sections[i] == section) { print keys[i] "=" values[i]; done[i] = 1 }
       keep_blank()

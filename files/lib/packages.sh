@@ -1,7 +1,7 @@
 # Installation of packages.
 # shellcheck shell=bash
 
-# install_missing PACKAGE...: those that are not there yet.
+# install_missing PACKAGE...: installs those that are missing.
 install_missing() {
   local package missing=
   for package in "$@"; do
@@ -14,6 +14,7 @@ install_missing() {
       "check the node's package sources and its network, then run 'pulumi up' again"
   fi
   for package in "$@"; do
-    package_installed "$package" || fail "package $package is still missing" "install it by hand and look at $STEP_LOG"
+    package_installed "$package" || fail "package $package is still missing" \
+      "install it by hand; $STEP_LOG shows what the package manager printed"
   done
 }

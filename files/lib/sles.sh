@@ -1,4 +1,4 @@
-# What the SLES platforms have in common: zypper, /etc/sysconfig, ntpd, Apache, SuSEfirewall2.
+# What the SLES platforms share: zypper, /etc/sysconfig, ntpd, Apache, SuSEfirewall2.
 # shellcheck shell=bash disable=SC2034
 
 TIME_CONFIG=/etc/ntp.conf
@@ -8,7 +8,7 @@ SMT_CONF=/etc/smt.conf
 WEB_SERVICE=apache2
 WEB_GROUP=www
 WEB_ROOT=/srv/www/htdocs
-# What SMT's virtual host names; links.
+# Links, which SMT's virtual host names.
 SERVER_CERTIFICATE=/etc/ssl/servercerts/servercert.pem
 SERVER_KEY=/etc/ssl/servercerts/serverkey.pem
 
@@ -16,21 +16,23 @@ package_installed() { rpm -q --quiet "$1"; }
 
 packages_install() {
   zypper --non-interactive refresh
-  # 102 and 103: installed, and a reboot or a restart of zypper is advised.
-  zypper --non-interactive install --auto-agree-with-licenses "$@" || case $? in 102 | 103) ;; *) return 1 ;; esac
+  # 102 and 103: installed, and zypper advises a reboot or its own restart. The packages' scripts run chkconfig.
+  exclusively init-scripts zypper --non-interactive install --auto-agree-with-licenses "$@" ||
+    case $? in 102 | 103) ;; *) return 1 ;; esac
 }
 
-# platform_lacks ROLE: what a node of this role needs and can't get by packages_install, a line each.
+# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
 platform_lacks() {
   local package missing='' found product lacking
-  # What a later step installs counts too.
+  # Those that a later step installs count too.
   for package in $(packages_of "$1") $([ "$1" != smt ] || echo "$SMT_PACKAGES"); do
     package_installed "$package" || missing="$missing $package"
   done
   if [ -n "$missing" ]; then
-    # A table: "  | name | summary | type". zypper of SLES 12 gives exit code 104 where it finds nothing.
+    # A table: "  | name | summary | type". On SLES 12, zypper ends with exit code 104 if it finds nothing.
     # shellcheck disable=SC2086 # a list
-    found=$(zypper --non-interactive search --match-exact --type package $missing | awk -F'|' 'NF >= 4 { gsub(/ /, "", $2); print $2 }' || true)
+    found=$(zypper --non-interactive search --match-exact --type package $missing |
+      awk -F'|' 'NF >= 4 { gsub(/ /, "", $2); print $2 }' || true)
     for product in "$HA_PRODUCT" "$SMT_PRODUCT" "$PLATFORM_NAME"; do
       lacking=
       for package in $missing; do
@@ -39,7 +41,7 @@ platform_lacks() {
         fi
       done
       [ -z "$lacking" ] || echo "no repository of zypper has$lacking: register $product, or add a repository with it"
-    done
+    done | awk '!seen[$0]++' # On SLES 12, SMT is a part of the system.
   fi
   if grep -qi vmware /sys/class/dmi/id/sys_vendor 2>/dev/null && ! type vmtoolsd >/dev/null 2>&1; then
     echo "it is a VMware machine without VMware Tools: install $VMWARE_TOOLS"
@@ -49,7 +51,9 @@ platform_lacks() {
 # product_of PACKAGE: the product whose repositories have it.
 product_of() {
   case $1 in
-  open-iscsi | parted | ntp | apache2* | openssl | ca-certificates | SuSEfirewall2 | perl-DBD-mysql | mysql* | mariadb*) echo "$PLATFORM_NAME" ;;
+  open-iscsi | parted | ntp | apache2* | openssl | ca-certificates | SuSEfirewall2 | perl-DBD-mysql | mysql* | mariadb*)
+    echo "$PLATFORM_NAME"
+    ;;
   *smt*) echo "$SMT_PRODUCT" ;;
   *) echo "$HA_PRODUCT" ;;
   esac
@@ -60,18 +64,18 @@ time_config() {
   local server
   echo '# Written by smt-ha, changes are lost.'
   for server in $1; do printf 'server %s iburst\n' "$server"; done
-  # A virtual machine's clock can be far off after a pause.
+  # After a pause, a virtual machine's clock can be far off.
   printf '%s\n' 'tinker panic 0' 'driftfile /var/lib/ntp/drift/ntp.drift' \
     'restrict default notrap nomodify nopeer noquery' 'restrict 127.0.0.1'
 }
 
-# time_synchronised: the clock follows one of the servers, which ntpq marks with a star.
+# time_synchronised: whether the clock follows one of the servers, which ntpq marks with a star.
 time_synchronised() { ntpq -pn | grep '^[*]' >/dev/null; }
 
-# There is no sample of a cluster's configuration where the real one goes.
+# The packages bring no sample of the cluster's configuration to its real place.
 CLUSTER_SAMPLE=
 
-# cluster_stop_sample: the packages start no cluster. One that runs and is not ours is somebody's.
+# cluster_stop_sample: the packages start no cluster, so that a cluster which runs here belongs to someone else.
 cluster_stop_sample() {
   ! service_active "$CLUSTER_SERVICE" || fail "a cluster runs on this node that smt-ha has not configured" \
     "take the node out of that cluster: stop it ($CLUSTER_STOP) and remove $COROSYNC_CONF; then run 'pulumi up' again"
@@ -88,8 +92,8 @@ sysconfig_set() {
     END { if (!done) print name "=\"" value "\"" }' "$1" | install_file "$(stat -c %a "$1")" "$1"
 }
 
-# web_module NAME, web_flag NAME: asked first, since they would write the same once more. A server that runs learns of a
-# flag by a restart only.
+# web_module NAME, web_flag NAME: check first, since a2enmod and a2enflag write a name again that is there. A running
+# server takes a flag by a restart only.
 web_module() {
   case " $(sysconfig_get /etc/sysconfig/apache2 APACHE_MODULES) " in *" $1 "*) ;; *) a2enmod "$1" ;; esac
 }
@@ -103,13 +107,13 @@ web_flag() {
   esac
 }
 
-# web_tls_enable: https with the node's certificate, for the same documents as http. SMT brings a virtual host for that.
+# web_tls_enable: serves the documents of http by https too, with the node's certificate. SMT brings the virtual host.
 web_tls_enable() {
   web_module ssl
   web_flag SSL
 }
 
-# web_follow_links: Apache follows symbolic links in its documents, as the repositories' folders are.
+# web_follow_links: makes Apache follow symbolic links in its documents, such as those to the repositories.
 web_follow_links() {
   local file=/etc/apache2/default-server.conf
   awk -v folder="<Directory \"$WEB_ROOT\">" '
@@ -119,22 +123,22 @@ web_follow_links() {
     { print }' $file | install_file 644 $file
 }
 
-# web_check: whether Apache would start with its configuration; says why not.
+# web_check: whether Apache accepts its configuration; prints what is wrong.
 web_check() { apache2ctl configtest; }
 
-# web_config_enable NAME < TEXT: a part of Apache's configuration, for all of its sites.
+# web_config_enable NAME < TEXT: a part of Apache's configuration for all its sites.
 web_config_enable() { install_file 644 "/etc/apache2/conf.d/$1.conf"; }
 
 FIREWALL_SETTINGS=/etc/sysconfig/SuSEfirewall2
-# What of it is ours.
+# Our part of the settings.
 FIREWALL_OWN=/var/lib/smt-ha/firewall
 
 firewall_check() { ! grep -vE '^(#.*|FW_[A-Z_]+="[A-Za-z0-9 .,:/]*")$'; }
-# As its own init script finds it.
+# By the same test as its own init script.
 firewall_active() { iptables -nL reject_func >/dev/null 2>&1; }
 
-# firewall_merge NEW: gives SuSEfirewall2's lists the words of NEW in place of those that they had from us. Its other words
-# and settings stay.
+# firewall_merge NEW: in SuSEfirewall2's lists, replaces the words that came from us by those of NEW. Other words and
+# settings stay.
 firewall_merge() {
   [ -e "$FIREWALL_OWN" ] || : >"$FIREWALL_OWN"
   awk -v old="$FIREWALL_OWN" -v new="$1" '
@@ -151,7 +155,10 @@ firewall_merge() {
       return result
     }
     BEGIN {
-      while ((getline line <old) > 0) if (line ~ /^FW_/ && value(line) !~ /^(yes|no)$/) { ours[name(line)] = value(line); keys[name(line)] = 1 }
+      while ((getline line <old) > 0) if (line ~ /^FW_/ && value(line) !~ /^(yes|no)$/) {
+        ours[name(line)] = value(line)
+        keys[name(line)] = 1
+      }
       while ((getline line <new) > 0) if (line ~ /^FW_/) { wanted[name(line)] = value(line); keys[name(line)] = 1 }
     }
     /^FW_[A-Z_]*=/ && name($0) in keys { print name($0) "=\"" merged(name($0), value($0)) "\""; done[name($0)] = 1; next }
@@ -161,14 +168,14 @@ firewall_merge() {
   install_file 644 "$FIREWALL_OWN" <"$1"
 }
 
-# firewall_apply < SETTINGS: takes effect where the settings are new or the rules are gone. What SuSEfirewall2 lets through
-# by settings of the node's own stays as it is.
+# firewall_apply < SETTINGS: applies the settings if they are new or not active. The node's own settings of SuSEfirewall2
+# stay. SuSEfirewall2 changes by "on" and "off" what starts at boot.
 firewall_apply() {
   mkdir -p "$(dirname $FIREWALL_OWN)"
   cat >"$STEP_DIR/firewall"
   firewall_merge "$STEP_DIR/firewall"
   if ! firewall_active || ! service_enabled "$FIREWALL_SERVICE"; then
-    SuSEfirewall2 on
+    exclusively init-scripts SuSEfirewall2 on
   elif wrote "$FIREWALL_SETTINGS"; then
     SuSEfirewall2 start
   fi
@@ -178,7 +185,7 @@ firewall_apply() {
 firewall_remove() {
   if [ -e "$FIREWALL_OWN" ]; then
     firewall_merge /dev/null
-    SuSEfirewall2 off
+    exclusively init-scripts SuSEfirewall2 off
     rm -f "$FIREWALL_OWN"
   fi
 }

@@ -1,16 +1,16 @@
-# SMT's repositories. Lists of them are lines of the form "name|target|product|url|description"; the last three are empty for
-# what upstream lists, the target where there is none.
+# SMT's repositories. Lists of them have lines "name|target|product|url|description". The last three are empty for a
+# repository of upstream's, the target for one that has none.
 # shellcheck shell=bash
 
-# catalogs OPTION...: SMT's repositories, as "name|target|enabled|mirrorable" with Yes or No; with -o only the enabled ones.
+# catalogs OPTION...: SMT's repositories, as "name|target|enabled|mirrorable" with Yes or No; with -o, the enabled ones.
 catalogs() {
   smt-catalogs "$@" >"$STEP_DIR/catalogs" || fail "SMT cannot list its repositories: $(tail -n 1 "$STEP_LOG")" \
-    "see whether its database runs: smt-catalogs"
+    "check that its database runs, then try: smt-catalogs"
   awk -F '|' 'NF >= 8 {
     for (i = 1; i <= NF; i++) gsub(/^ +| +$/, "", $i)
     print $5 "|" ($6 == "--" ? "" : $6) "|" $2 "|" $8
   }' "$STEP_DIR/catalogs"
 }
 
-# called NAME TARGET: a repository as people call it.
-called() { echo "$1${2:+ for $2}"; }
+# display_name NAME TARGET: the repository's name for messages.
+display_name() { echo "$1${2:+ for $2}"; }

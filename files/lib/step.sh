@@ -15,7 +15,7 @@ option() {
   fi
 }
 
-# input NAME: the path of the text given on standard input as section NAME (root only, gone when the step ends).
+# input NAME: the path of section NAME of standard input. Only root can read it, and it is removed when the step ends.
 input() {
   [ -f "$STEP_DIR/inputs/$1" ] || fail "section '@@ $1' is missing on standard input" "run the step through the program"
   printf '%s' "$STEP_DIR/inputs/$1"
@@ -23,25 +23,26 @@ input() {
 
 has_input() { [ -f "$STEP_DIR/inputs/$1" ]; }
 
-# result < TEXT: what the step tells the program, as its standard output, if it succeeds. Kept in plain text: never a secret.
+# result < TEXT: the step's result for the program, printed to standard output if the step succeeds. Pulumi keeps it in
+# plain text: never a secret.
 result() { cat >"$STEP_DIR/result"; }
 
-# say TEXT: a line of progress, for the person who watches.
-say() { tell "$(uname -n): $STEP: $1"; }
+# say TEXT: a line of progress.
+say() { report "$(uname -n): $STEP: $1"; }
 
-# tell TEXT: to the person who watches and to the log; not to stdout, which can be what a $(...) takes in. Not by
-# /dev/fd/3: sshd can give a socket as stderr, and that can't be opened by name.
-tell() { printf '%s\n' "$1" | tee -a "$STEP_LOG" >&3; }
+# report TEXT: to the runner's stderr and to the log. Not to stdout, which a $(...) can capture. Not through /dev/fd/3:
+# sshd can give a socket as stderr, and a socket can't be opened by name.
+report() { printf '%s\n' "$1" | tee -a "$STEP_LOG" >&3; }
 
-# fail CAUSE CURE: ends the step with an error that names node, step, cause and the next thing to do.
+# fail CAUSE FIX: ends the step with an error that names node, step, cause, fix and log.
 fail() {
   trap - ERR
-  # Told once, by the innermost shell that knows the cause.
+  # Reported once, by the innermost shell, which knows the cause.
   if ! [ -e "$STEP_DIR/failed" ]; then
     touch "$STEP_DIR/failed"
-    tell "smt-ha: $(uname -n): step $STEP failed
+    report "smt-ha: $(uname -n): step $STEP failed
   cause: $1
-  next:  $2
+  fix:   $2
   log:   $STEP_LOG on $(uname -n)"
   fi
   # A failure inside $(...) must end the step as well, not only the subshell.
@@ -49,16 +50,17 @@ fail() {
   exit 1
 }
 
-# An unforeseen failure shows the command as written (never expanded: it may hold a secret) and the log's end.
-unforeseen() {
+# An unexpected failure shows the command as written (never expanded: it may hold a secret) and the log's end.
+unexpected() {
   trap - ERR
   fail "line $2: '$3' ended with exit code $1; last lines of the log:
-$(sed -n '/^== /h; /^== /!H; $ { g; p; }' "$STEP_LOG" | tail -n 12 | sed 's/^/         | /')" "mend what the log says, then run 'pulumi up' again: it goes on from here"
+$(sed -n '/^== /h; /^== /!H; $ { g; p; }' "$STEP_LOG" | tail -n 12 | sed 's/^/         | /')" \
+    "remove the cause that the log shows, then run 'pulumi up' again: it continues here"
 }
-trap 'unforeseen $? $LINENO "$BASH_COMMAND"' ERR
+trap 'unexpected $? $LINENO "$BASH_COMMAND"' ERR
 trap 'exit 1' TERM
 
-# retry SECONDS COMMAND...: until it succeeds; the exit code of the last try when time is up.
+# retry SECONDS COMMAND...: repeats it until it succeeds; after SECONDS, the exit code of the last try.
 retry() {
   local deadline=$((SECONDS + $1)) code
   shift
@@ -74,7 +76,20 @@ retry() {
 # within SECONDS COMMAND...: ends a command that takes longer. SLES 11 has no "timeout".
 within() { perl -e 'alarm shift; exec @ARGV or exit 127' "$@"; }
 
-# install_file MODE FILE [OWNER:GROUP] < TEXT: writes FILE at once and whole, if it differs.
+# exclusively NAME COMMAND...: runs a command while no other step on this node runs one under the same NAME. For what
+# steps of different lanes change: a file of the system's to which each adds its own lines, or an index of services.
+exclusively() {
+  local name=$1
+  shift
+  (
+    flock -w 600 9 || fail "another step has held the lock $name for 10 minutes" \
+      "wait until it ends, or end it (ps -ef | grep smt-ha), then run 'pulumi up' again"
+    # Without the lock: a daemon that the command starts would keep it.
+    "$@" 9>&-
+  ) 9>"/var/lock/smt-ha-$name.lock"
+}
+
+# install_file MODE FILE [OWNER:GROUP] < TEXT: replaces FILE as a whole, if it differs.
 install_file() {
   local new
   new=$(mktemp "$2.XXXXXX")
@@ -85,7 +100,7 @@ install_file() {
     rm -f "$new"
   else
     mv -f "$new" "$2"
-    # Noted in a file, since this often runs at the end of a pipe, in a shell of its own.
+    # Noted in a file, since this often runs at the end of a pipe, in a subshell.
     echo "$2" >>"$STEP_DIR/wrote"
     say "wrote $2"
   fi

@@ -1,29 +1,29 @@
-# What the platforms of systemd's time have in common: systemd, open-iscsi 2.0.872, Corosync 2, Pacemaker 1.1.13,
-# ocfs2-tools 1.8, or later.
+# What the platforms with systemd share: also open-iscsi 2.0.872, Corosync 2, Pacemaker 1.1.13 and ocfs2-tools 1.8, or
+# later.
 # shellcheck shell=bash disable=SC2034
 
-# Asked first: "enable" reloads systemd even where nothing changes. Without SysV, which would cost seconds: each of
-# these services has a unit.
+# Checked first: "enable" reloads systemd even if nothing changes. Each of these services has a unit, so that no time is
+# spent on SysV scripts.
 service_enabled() { systemctl is-enabled --quiet "$1"; }
 service_enable() { service_enabled "$1" || SYSTEMCTL_SKIP_SYSV=1 systemctl enable "$1"; }
 service_start() { systemctl start "$1"; }
 service_restart() { systemctl restart "$1"; }
 service_reload() { systemctl reload "$1"; }
 service_active() { systemctl is-active --quiet "$1"; }
-# Asked first, as with service_enable.
+# Checked first, as in service_enable.
 service_disable() {
   if service_enabled "$1" || service_active "$1"; then
     systemctl disable --now "$1"
   fi
 }
 
-# unit_extend UNIT < TEXT: settings for a unit of systemd, beside its own ones.
+# unit_extend UNIT < TEXT: a drop-in with our settings for a unit.
 unit_extend() {
   mkdir -p "/etc/systemd/system/$1.d"
   install_file 644 "/etc/systemd/system/$1.d/smt-ha.conf"
 }
 
-# units_reload: makes systemd read what this step has written.
+# units_reload: makes systemd read the units that this step has written.
 units_reload() {
   if grep -q '^/etc/systemd/system/' "$STEP_DIR/wrote" 2>/dev/null; then
     systemctl daemon-reload
@@ -37,14 +37,14 @@ watchdog_enable() {
   [ -c /dev/watchdog ]
 }
 
-# cluster_enable SECONDS: the cluster starts at every boot, but not before the node is up for so many seconds, and needs
-# the shared disk before and until after it runs.
+# cluster_enable SECONDS: starts the cluster at every boot, but not before the node is up for so many seconds. It starts
+# after the shared disk and stops before it.
 cluster_enable() {
   local unit
   for unit in resource-agents-deps.target sbd.service; do
     printf '[Unit]\nRequires=%s.service\nAfter=%s.service\n' "$ISCSI_SERVICE" "$ISCSI_SERVICE" | unit_extend $unit
   done
-  # 90 seconds more are systemd's own limit.
+  # systemd's own limit is 90 seconds.
   printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) \
     "/usr/bin/awk '{ rest = $1 - \$\$1; if (rest > 0) system(\"sleep \" rest) }' /proc/uptime" | unit_extend corosync.service
   units_reload
@@ -54,31 +54,32 @@ cluster_enable() {
 # cluster_disable: stops the cluster on this node, now and at every boot.
 cluster_disable() {
   systemctl stop pacemaker corosync
-  # At once: each "disable" reloads systemd.
+  # In one command: each "disable" reloads systemd.
   SYSTEMCTL_SKIP_SYSV=1 systemctl disable pacemaker corosync sbd
 }
 
-# sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
+# sysctl_install NAME < SETTINGS: kernel settings, "key = value" in each line, now and at every boot.
 sysctl_install() {
   local file=/etc/sysctl.d/90-smt-ha-$1.conf
   install_file 644 "$file"
   sysctl -q -p "$file"
 }
 
-# at_boot NAME DESCRIPTION < COMMANDS: runs the commands, each a line with an absolute path, at every boot.
+# at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot. Each is a line with an absolute path.
 at_boot() {
   local unit=smt-ha-$1.service
   {
-    printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n' "$2"
+    printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\n\n' "$2"
+    printf '[Service]\nType=oneshot\nRemainAfterExit=yes\n'
     sed 's/^/ExecStart=/'
     printf '\n[Install]\nWantedBy=multi-user.target\n'
   } | install_file 644 "/etc/systemd/system/$unit"
-  # Without "systemctl enable", which reloads systemd: the unit has nothing to do before the next boot.
+  # Without "systemctl enable", which reloads systemd: the unit has nothing to do until the next boot.
   mkdir -p /etc/systemd/system/multi-user.target.wants
   ln -sfn "/etc/systemd/system/$unit" "/etc/systemd/system/multi-user.target.wants/$unit"
 }
 
-# not_at_boot NAME: takes back what at_boot did.
+# not_at_boot NAME: undoes at_boot.
 not_at_boot() { rm -f "/etc/systemd/system/multi-user.target.wants/smt-ha-$1.service" "/etc/systemd/system/smt-ha-$1.service"; }
 
 ISCSI_DAEMON=iscsid
@@ -86,14 +87,14 @@ ISCSI_RECORDS=/etc/iscsi/nodes
 # iscsiadm's exit code where there is no session.
 ISCSI_NO_SESSION=21
 
-# iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each. Makes no record of it.
+# iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each; makes no record of it.
 iscsi_offered() { within 60 iscsiadm -m discoverydb -t sendtargets -p "$1" -o nonpersistent --discover; }
 
-# Pulls corosync in, and corosync pulls sbd in.
+# It pulls in corosync, which pulls in sbd.
 CLUSTER_SERVICE=pacemaker
 CLUSTER_STOP='crm cluster stop'
 CLUSTER_LOG='journalctl -u pacemaker'
-# Whether a member that runs can take in a changed corosync.conf.
+# Whether a running member can reload a changed corosync.conf.
 CLUSTER_RELOADS=yes
 
 # cluster_settle SECONDS: waits until the cluster has nothing more to do.
@@ -101,12 +102,13 @@ cluster_settle() { crm_resource --wait --timeout="$1"; }
 
 # ocfs_make DEVICE CLUSTER LABEL SLOTS
 ocfs_make() {
-  # Forced: mkfs would otherwise ask a DLM that does not run yet who else has it mounted; without a signature nobody has.
+  # Forced: mkfs would otherwise ask a DLM that does not run yet which nodes have it mounted. Without a signature: none.
   mkfs.ocfs2 --force -x -N "$4" -L "$3" --cluster-stack=pcmk --cluster-name="$2" "$1"
 }
 
-# ocfs_cluster DEVICE: the cluster that the OCFS2 file system is made for; "Device Stack Cluster F UUID Label" by mounted.ocfs2.
+# ocfs_cluster DEVICE: the cluster that an OCFS2 file system is made for. mounted.ocfs2 prints "Device Stack Cluster F UUID
+# Label".
 ocfs_cluster() { mounted.ocfs2 -d "$1" | awk 'NR == 2 { print $3 }'; }
 
-# signatures_wipe DEVICE...: what tells a file system or partition table, so that the devices pass for blank.
+# signatures_wipe DEVICE...: removes the signatures of file systems and partition tables.
 signatures_wipe() { wipefs -a "$@"; }

@@ -11,10 +11,10 @@ TIME_CONFIG=/etc/chrony/conf.d/smt-ha.conf
 platform_found() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release; }
 platform_matches() { grep -q '^ID=debian' /etc/os-release && grep -q '^VERSION_ID="12"' /etc/os-release; }
 
-# platform_lacks ROLE: what a node of this role needs and can't get by packages_install, a line each.
+# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
 platform_lacks() { :; }
 
-# packages_of ROLE: what a node of this role (smt or director) needs.
+# packages_of ROLE: the packages that a node of this role (smt or director) needs.
 packages_of() {
   echo chrony nftables open-iscsi parted corosync pacemaker crmsh sbd resource-agents ca-certificates openssl
   case $1 in
@@ -24,7 +24,10 @@ packages_of() {
 }
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
-packages_install() { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"; }
+packages_install() {
+  apt-get -q update &&
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
 
 # time_config SERVERS: the time service's configuration.
 time_config() {
@@ -32,7 +35,7 @@ time_config() {
   for server in $1; do printf 'server %s iburst\n' "$server"; done
 }
 
-# time_synchronised: the clock follows one of the servers.
+# time_synchronised: whether the clock follows one of the servers.
 time_synchronised() { chronyc -n tracking | grep '^Leap status *: Normal' >/dev/null; }
 
 COROSYNC_CONF=/etc/corosync/corosync.conf
@@ -40,10 +43,10 @@ SBD_CONFIG=/etc/default/sbd
 # cibadmin's exit code where a query finds nothing.
 CIB_NOTHING=105
 
-# The name of the cluster in the package's sample of its configuration.
+# The cluster's name in the package's sample of the configuration.
 CLUSTER_SAMPLE=debian
 
-# cluster_stop_sample: ends the cluster of one that the packages start with their sample configuration.
+# cluster_stop_sample: stops the one-node cluster that the packages start with their sample configuration.
 cluster_stop_sample() {
   systemctl stop pacemaker corosync
   rm -f /var/lib/pacemaker/cib/*
@@ -55,8 +58,8 @@ FIREWALL_SERVICE=smt-ha-firewall.service
 firewall_check() { nft --check -f -; }
 firewall_active() { nft list table inet smt-ha >/dev/null 2>&1; }
 
-# firewall_apply < RULES: takes effect where the rules are new or gone. nftables' own service flushes all rules when it
-# starts or reloads, so that it loads ours after its own.
+# firewall_apply < RULES: loads the rules if they are new or not active. The service of nftables flushes all rules when
+# it starts or reloads; it then loads these after its own.
 firewall_apply() {
   mkdir -p "$(dirname $FIREWALL_RULES)"
   install_file 644 $FIREWALL_RULES
@@ -99,40 +102,40 @@ firewall_remove() {
   fi
 }
 
-# SMT itself is not in Debian: its package comes from a source of the node's template.
+# Debian has no SMT: the package comes from a source in the node's template.
 SMT_PACKAGES='smt mariadb-server'
 SMT_CONF=/etc/smt.conf
 SMT_CRON=/etc/cron.d/smt
-# Asks upstream what there is to mirror.
+# Gets the list of repositories from upstream.
 SMT_SYNC=smt-sync
-# Folders of repositories, each by the name that clients know it by.
+# Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
 
-# It looks for its certificate where Apache has it.
+# SMT looks for its certificate in Apache's configuration.
 smt_enable() { web_tls_enable && rcsmt start; }
 
 WEB_GROUP=www-data
 WEB_ROOT=/var/www/html
-# What Apache's configuration names; links.
+# Links, which Apache's configuration names.
 SERVER_CERTIFICATE=/etc/ssl/private/smt-ha.pem
 SERVER_KEY=/etc/ssl/private/smt-ha.key
 # Where the system takes root CAs from, in files *.crt.
 TRUST_FOLDER=/usr/local/share/ca-certificates
 WEB_SERVICE=apache2
 
-# trust_refresh: makes the system trust what is in TRUST_FOLDER, and nothing that is no longer there.
+# trust_refresh: makes the system trust what TRUST_FOLDER holds, and nothing that it no longer holds.
 trust_refresh() {
   update-ca-certificates
   find -L /etc/ssl/certs -name 'smt-ha-*.pem' -type l -exec rm -f {} +
 }
 
-# web_tls_enable: https with the node's certificate, for the same documents as http.
+# web_tls_enable: serves the documents of http by https too, with the node's certificate.
 web_tls_enable() {
   install_file 644 /etc/apache2/sites-available/smt-ha-tls.conf <<END
 # Written by smt-ha, changes are lost.
 <VirtualHost *:443>
-    DocumentRoot /var/www/html
+    DocumentRoot $WEB_ROOT
     SSLEngine on
     SSLCertificateFile $SERVER_CERTIFICATE
     SSLCertificateKeyFile $SERVER_KEY
@@ -142,13 +145,13 @@ END
   a2ensite -q smt-ha-tls
 }
 
-# web_config_enable NAME < TEXT: a part of Apache's configuration, for all of its sites.
+# web_config_enable NAME < TEXT: a part of Apache's configuration for all its sites.
 web_config_enable() {
   install_file 644 "/etc/apache2/conf-available/$1.conf"
   a2enconf -q "$1"
 }
 
-# web_follow_links: Apache follows symbolic links in its documents, as the repositories' folders are.
+# web_follow_links: makes Apache follow symbolic links in its documents, such as those to the repositories.
 web_follow_links() {
   web_config_enable smt-ha-links <<END
 # Written by smt-ha, changes are lost.
@@ -160,10 +163,10 @@ web_follow_links() {
 END
 }
 
-# web_check: whether Apache would start with its configuration; says why not.
+# web_check: whether Apache accepts its configuration; prints what is wrong.
 web_check() { apache2ctl configtest; }
 
 DATABASE_SERVICE=mariadb
 DATABASE_CONFIG=/etc/mysql/mariadb.conf.d/60-smt-ha.cnf
-# database_configure < TEXT: a part of the database's configuration, which takes effect when it restarts.
+# database_configure < TEXT: a part of the database's configuration; it takes effect when the database restarts.
 database_configure() { install_file 644 $DATABASE_CONFIG; }

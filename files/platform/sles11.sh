@@ -20,9 +20,9 @@ TRUST_FOLDER=/etc/ssl/certs
 SMT_PACKAGES='smt mysql perl-DBD-mysql apache2-mod_perl'
 # SMT links it into cron's folder when it starts.
 SMT_CRON=/etc/smt.d/novell.com-smt
-# Asks upstream what there is to mirror.
+# Gets the list of repositories from upstream.
 SMT_SYNC=smt-ncc-sync
-# Folders of repositories, each by the name that clients know it by.
+# Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD full testing'
 DATABASE_SERVICE=mysql
@@ -31,7 +31,7 @@ DATABASE_CONFIG=/etc/my-smt-ha.cnf
 CLUSTER_SERVICE=openais
 CLUSTER_STOP='rcopenais stop'
 CLUSTER_LOG='cat /var/log/messages'
-# Whether a member that runs can take in a changed corosync.conf.
+# Whether a running member can reload a changed corosync.conf.
 CLUSTER_RELOADS=no
 # cibadmin's exit code where a query finds nothing.
 CIB_NOTHING=22
@@ -40,8 +40,8 @@ CIB_NOTHING=22
 platform_found() { paste -s -d ' ' /etc/SuSE-release 2>/dev/null || uname -sr; }
 platform_matches() { platform_found | grep '^SUSE Linux Enterprise Server 11 .* PATCHLEVEL = 1$' >/dev/null; }
 
-# trust_refresh: makes the system trust what is in TRUST_FOLDER, and nothing that is no longer there. OpenSSL, and SMT when
-# it starts, find a CA by a link named after its subject's hash.
+# trust_refresh: makes the system trust what TRUST_FOLDER holds, and nothing that it no longer holds. OpenSSL finds a CA
+# by a link named after its subject's hash, and so does SMT when it starts.
 trust_refresh() {
   local link file hash number
   for link in "$TRUST_FOLDER"/*.[0-9]; do
@@ -56,7 +56,7 @@ trust_refresh() {
   done
 }
 
-# Starts the database, Apache and cron anew, with its parts of their configuration.
+# Restarts the database, Apache and cron, with SMT's parts of their configuration.
 smt_enable() {
   web_module perl
   web_tls_enable
@@ -64,7 +64,8 @@ smt_enable() {
   service_start smt
 }
 
-# packages_of ROLE: what a node of this role (smt or director) needs. Kernel modules are packaged for each kind of kernel.
+# packages_of ROLE: the packages that a node of this role (smt or director) needs. There is one package of kernel modules
+# for each kind of kernel.
 packages_of() {
   local kernel
   kernel=$(uname -r)
@@ -75,20 +76,23 @@ packages_of() {
   esac
 }
 
-service_enabled() { case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac; }
-service_enable() { service_enabled "$1" || chkconfig "$1" on; }
+service_enabled() {
+  case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac
+}
+# Two chkconfigs at a time could each write the order of a boot without the other's service.
+service_enable() { service_enabled "$1" || exclusively init-scripts chkconfig "$1" on; }
 # Without descriptor 3, which a daemon would keep, and with it the SSH connection.
 service_start() { service_active "$1" || service "$1" start 3>&-; }
 service_restart() { service "$1" restart 3>&-; }
 service_reload() { service "$1" reload 3>&-; }
 service_active() { service "$1" status >/dev/null 2>&1; }
 service_disable() {
-  ! service_enabled "$1" || chkconfig "$1" off
+  ! service_enabled "$1" || exclusively init-scripts chkconfig "$1" off
   ! service_active "$1" || service "$1" stop
 }
 
 # iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each. This open-iscsi makes a
-# record of everything, so that the records there were are put back.
+# record of each target that it finds: the earlier records are put back.
 iscsi_offered() {
   local code=0
   mkdir -p "$ISCSI_RECORDS"
@@ -99,8 +103,8 @@ iscsi_offered() {
   return $code
 }
 
-# signatures_wipe DEVICE...: what tells a file system or partition table, so that the devices pass for blank: the first and
-# the last MiB, where there is no wipefs.
+# signatures_wipe DEVICE...: removes the signatures of file systems and partition tables. Without wipefs: overwrites the
+# first and the last MiB.
 signatures_wipe() {
   local device sectors
   for device; do
@@ -110,9 +114,10 @@ signatures_wipe() {
   done
 }
 
-# install_block FILE NAME < LINES: gives FILE these lines as a block of that name, in its place where it has one; without
-# lines, takes the block away.
-install_block() {
+# install_block FILE NAME < LINES: gives FILE these lines as a block of that name, in its old place if there is one.
+# Without lines: removes the block.
+install_block() { exclusively system-files write_block "$@"; }
+write_block() {
   cat >"$STEP_DIR/block"
   awk -v begin="# smt-ha $2: begin" -v end="# smt-ha $2: end" -v block="$STEP_DIR/block" '
     function insert(    line) {
@@ -134,10 +139,11 @@ watchdog_enable() {
   [ -c /dev/watchdog ]
 }
 
-# cluster_enable SECONDS: the cluster starts at every boot, but not before the node is up for so many seconds, and not
+# cluster_enable SECONDS: starts the cluster at every boot, but not before the node is up for so many seconds, and not
 # before the shared disk is there.
 cluster_enable() {
-  install_file 755 /etc/init.d/smt-ha-wait <<END
+  # chkconfig would take the new file for one more script.
+  exclusively init-scripts install_file 755 /etc/init.d/smt-ha-wait <<END
 #!/bin/sh
 # Written by smt-ha, changes are lost.
 ### BEGIN INIT INFO
@@ -147,7 +153,7 @@ cluster_enable() {
 # X-Start-Before:    openais
 # Default-Start:     3 5
 # Default-Stop:
-# Short-Description: Waits until the other nodes are done with fencing this one
+# Short-Description: Waits until the other nodes have fenced this one
 ### END INIT INFO
 [ "\$1" != start ] || awk '{ rest = $1 - \$1; if (rest > 0) system("sleep " rest) }' /proc/uptime
 END
@@ -170,34 +176,34 @@ cluster_idle() {
   [ -n "$coordinator" ] && crmadmin -S "$coordinator" 2>&1 | grep S_IDLE >/dev/null
 }
 
-# ocfs_make DEVICE CLUSTER LABEL SLOTS: for the cluster that runs, whose name is always "pacemaker".
+# ocfs_make DEVICE CLUSTER LABEL SLOTS: makes the file system for the running cluster, whose name is always "pacemaker".
 ocfs_make() { mkfs.ocfs2 -x -N "$4" -L "$3" "$1"; }
 
-# ocfs_cluster DEVICE: the cluster that the OCFS2 file system is made for. The file system does not tell, but its partition's
-# name does, CLUSTER-data.
+# ocfs_cluster DEVICE: the cluster that an OCFS2 file system is made for. The file system has no such name, but its
+# partition has: CLUSTER-data.
 ocfs_cluster() {
   parted -s -m "$(readlink -f "${1%-part*}")" unit MiB print | awk -F: '$1 == "2" && sub(/-data$/, "", $6) { print $6 }'
 }
 
-# sysctl_install NAME < SETTINGS: kernel settings, "key = value" a line, now and at every boot.
+# sysctl_install NAME < SETTINGS: kernel settings, "key = value" in each line, now and at every boot.
 sysctl_install() {
   cat >"$STEP_DIR/sysctl"
   install_block /etc/sysctl.conf "$1" <"$STEP_DIR/sysctl"
-  # Its own setting of forwarding comes later in a boot.
+  # At boot, the distribution's own setting of forwarding comes later.
   if grep -q '^net.ipv4.ip_forward = 1' "$STEP_DIR/sysctl"; then
-    sysconfig_set /etc/sysconfig/sysctl IP_FORWARD yes
+    exclusively system-files sysconfig_set /etc/sysconfig/sysctl IP_FORWARD yes
   fi
   sysctl -q -p "$STEP_DIR/sysctl"
 }
 
-# at_boot NAME DESCRIPTION < COMMANDS: runs the commands, each a line with an absolute path, at every boot.
+# at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot. Each is a line with an absolute path.
 at_boot() { { echo "# $2" && cat; } | install_block /etc/init.d/boot.local "$1"; }
 
-# not_at_boot NAME: takes back what at_boot did.
+# not_at_boot NAME: undoes at_boot.
 not_at_boot() { install_block /etc/init.d/boot.local "$1" </dev/null; }
 
-# database_configure < TEXT: a part of the database's configuration, which takes effect when it restarts. It is read last: what
-# it says wins over the server-id that my.cnf comes with.
+# database_configure < TEXT: a part of the database's configuration; it takes effect when the database restarts. The
+# database reads it last, so that its server-id wins over that of the package's my.cnf.
 database_configure() {
   install_file 644 $DATABASE_CONFIG
   [ "$(tail -n 1 /etc/my.cnf)" = "!include $DATABASE_CONFIG" ] || printf '\n!include %s\n' $DATABASE_CONFIG >>/etc/my.cnf

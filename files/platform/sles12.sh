@@ -17,9 +17,9 @@ FIREWALL_SERVICE=SuSEfirewall2
 TRUST_FOLDER=/etc/pki/trust/anchors
 SMT_PACKAGES='smt mariadb'
 SMT_CRON=/etc/cron.d/novell.com-smt
-# Asks upstream what there is to mirror.
+# Gets the list of repositories from upstream.
 SMT_SYNC=smt-sync
-# Folders of repositories, each by the name that clients know it by.
+# Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
 DATABASE_SERVICE=mariadb
@@ -30,7 +30,7 @@ CIB_NOTHING=6
 platform_found() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release; }
 platform_matches() { grep -q '^ID="sles"' /etc/os-release && grep -q '^VERSION_ID="12.5"' /etc/os-release; }
 
-# trust_refresh: makes the system trust what is in TRUST_FOLDER, and nothing that is no longer there.
+# trust_refresh: makes the system trust what TRUST_FOLDER holds, and nothing that it no longer holds.
 trust_refresh() { update-ca-certificates; }
 
 smt_enable() {
@@ -40,7 +40,7 @@ smt_enable() {
   service_start smt.target
 }
 
-# packages_of ROLE: what a node of this role (smt or director) needs.
+# packages_of ROLE: the packages that a node of this role (smt or director) needs.
 packages_of() {
   echo ntp SuSEfirewall2 open-iscsi parted corosync pacemaker crmsh sbd cluster-glue resource-agents ca-certificates openssl
   case $1 in
@@ -49,5 +49,5 @@ packages_of() {
   esac
 }
 
-# database_configure < TEXT: a part of the database's configuration, which takes effect when it restarts.
+# database_configure < TEXT: a part of the database's configuration; it takes effect when the database restarts.
 database_configure() { install_file 644 $DATABASE_CONFIG; }
