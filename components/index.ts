@@ -1,5 +1,5 @@
 /**
- * The package `smt-ha`: the components of the program in ../index.ts, for other Pulumi programs. See examples/.
+ * The package `smt-ha/components`: the components of the program in ../index.ts, for other Pulumi programs. See examples/.
  */
 export * from "./certificateAuthority";
 export * from "./clusterNode";

@@ -10,7 +10,7 @@ import {
   OcfsMount,
   RealServer,
   type Role,
-} from "smt-ha";
+} from "smt-ha/components";
 
 // Two web servers that share an OCFS2 file system, and a director in front of them. There is no SMT: the role "smt" stands
 // for a real server that mounts the file system.
