@@ -1,4 +1,4 @@
-# smt-ha: the lab, its stack and the checks. Production stacks need only pulumi: see README.md.
+# smt-ha: the lab, its stack and the checks. Production stacks need only Pulumi: see README.md.
 .DEFAULT_GOAL := help
 .PHONY: help up preview status down test acceptance bench
 
@@ -21,7 +21,7 @@ preview: node_modules/.package-lock.json ## show what up would do
 	lab/up
 	lab/stack $(STACK) preview
 
-status: ## show what runs, how it is, and what was changed by hand
+status: ## show what runs, its state, and manual changes to the cluster's configuration
 	lab/status
 	lab/drift
 
@@ -33,7 +33,7 @@ test: node_modules/.package-lock.json ## all checks that need no machines
 	scripts/check
 
 acceptance: node_modules/.package-lock.json ## the whole system on the lab's machines; PARTS="cluster service" for some
-	npx jest --selectProjects acceptance --runInBand
+	npm run --silent test:acceptance
 
 bench: node_modules/.package-lock.json ## time and memory of up, with the steps' timings
 	lab/bench

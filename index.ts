@@ -1,43 +1,48 @@
 import * as pulumi from "@pulumi/pulumi";
-import { allConfig } from "@pulumi/pulumi/runtime";
 import { CertificateAuthority } from "./components/certificateAuthority";
 import { ClusterNode } from "./components/clusterNode";
 import { HaeCluster } from "./components/haeCluster";
 import { IscsiSharedDisk } from "./components/iscsiSharedDisk";
 import { LvsDirector } from "./components/lvsDirector";
 import { MysqlMasterPair } from "./components/mysqlMasterPair";
-import { OcfsMount } from "./components/ocfsMount";
 import { NodeFirewall } from "./components/nodeFirewall";
+import { OcfsMount } from "./components/ocfsMount";
+import { RealServer } from "./components/realServer";
 import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement } from "./components/vspherePlacement";
-import { loadConfig, readFile } from "./config";
+import { loadConfig } from "./config";
 import { serviceReport } from "./report/serviceReport";
 
-const config = loadConfig({ project: pulumi.getProject(), values: allConfig(), environment: process.env, readFile });
+// The guide's table of contents; the numbers in parentheses are its steps. The order of the blocks has no effect: a block
+// waits for those that it takes something from, by an argument or by dependsOn, and for nothing else.
+
+const config = loadConfig();
+const { network, virtualIp, serviceName, balancing } = config;
 const placement = config.machines && lookUpPlacement(config.machines);
 
-// Machines: three VMs or more, or the hosts that are there.
+// (1) The machines: three VMs or more, or existing hosts.
 const clusterNodes = config.nodes.map(
   (node) =>
     new ClusterNode(node.name, {
       role: node.role,
-      access: { ...node.ssh, address: node.address, privateKey: pulumi.secret(node.ssh.privateKey) },
+      access: { ...node.ssh, address: node.address },
       platform: config.platform,
-      network: config.network,
+      network,
       peers: config.nodes,
-      service: { name: config.serviceName, address: config.virtualIp },
-      machine: config.machines && placement && { ...config.machines, placement, ignoredAddresses: [config.virtualIp] },
+      initiatorName: node.initiatorName,
+      service: { name: serviceName, address: virtualIp },
+      machine: config.machines && placement && { ...config.machines, placement, ignoredAddresses: [virtualIp] },
     }),
 );
 const smtNodes = clusterNodes.filter((node) => node.role === "smt");
 const directors = clusterNodes.filter((node) => node.role === "director");
 
-// What the network may ask of them.
-new NodeFirewall("firewall", {
+// (4, 13) What the network may ask of them.
+const firewall = new NodeFirewall("firewall", {
   nodes: clusterNodes,
-  virtualIp: config.virtualIp,
-  forwarding: config.balancing.forwarding,
+  virtualIp,
+  forwarding: balancing.forwarding,
   enabled: config.firewall,
 });
 
@@ -48,41 +53,44 @@ const disk = new IscsiSharedDisk("shared-disk", {
   target: config.disk.target,
   lun: config.disk.lun,
   chap: config.disk.chap,
-  initiators: Object.fromEntries(config.nodes.map((node) => [node.name, node.initiatorName])),
   clusterName: config.cluster.name,
   wipe: config.disk.wipe,
 });
 
-// The cluster of all nodes, which fences by the shared disk.
-const cluster = new HaeCluster("cluster", {
-  nodes: [...smtNodes, ...directors],
-  clusterName: config.cluster.name,
-  sbdDevice: disk.sbdDevice,
-  watchdogTimeout: config.cluster.watchdogTimeout,
-  msgwait: config.cluster.msgwait,
-  prefixLength: config.network.prefixLength,
-});
+// (1, 3) The cluster of all nodes, which fences by the shared disk.
+const cluster = new HaeCluster(
+  "cluster",
+  {
+    nodes: [...smtNodes, ...directors],
+    clusterName: config.cluster.name,
+    sbd: disk.sbdPartition,
+    watchdogTimeout: config.cluster.watchdogTimeout,
+    msgwait: config.cluster.msgwait,
+    prefixLength: network.prefixLength,
+  },
+  { dependsOn: [...firewall.ready] },
+);
 
-// The file system that the SMT nodes share.
+// (4) The file system that the SMT nodes share.
 const mount = new OcfsMount("smt-mount", {
   cluster,
   clusterName: config.cluster.name,
   smtNodes,
   directors,
-  device: disk.dataDevice,
+  data: disk.dataPartition,
   mountPoint: "/smt",
   slots: config.disk.ocfsSlots,
   wipe: config.disk.wipe,
 });
 
-// SMT on each SMT node; the first one mirrors.
-smtNodes.forEach(
+// (2, 5, 6, 16) SMT on each SMT node; the first one mirrors.
+const smt = smtNodes.map(
   (node, index) =>
     new SmtNode(`${node.nodeName}-smt`, {
       node,
       uid: config.smt.uid,
-      serviceName: config.serviceName,
-      mountPoint: mount.mountPoint,
+      serviceName,
+      mount,
       mirrorSources: config.smt.mirrorSources,
       credentials: config.smt.credentials,
       mirrorTime: index === 0 ? config.smt.mirrorTime : undefined,
@@ -90,70 +98,86 @@ smtNodes.forEach(
     }),
 );
 
-// The servers' certificates, and the trust in them.
+// (11) The servers' certificates, and the trust in them.
 const authority = new CertificateAuthority("certificates", {
   smtNodes,
   directors,
-  serviceName: config.serviceName,
-  virtualIp: config.virtualIp,
-  domain: config.network.domain,
+  serviceName,
+  virtualIp,
+  domain: network.domain,
   source: config.certificates.source,
   days: config.certificates.days,
-  now: new Date(),
+  now: config.certificates.now,
 });
 
-// SMT's databases, each a master of the other.
-const databases = new MysqlMasterPair("databases", {
-  smtNodes,
-  mountPoint: mount.mountPoint,
-  rootPassword: config.database.rootPassword,
-  winner: config.database.winner,
-});
+// (12-15) SMT's databases, each a master of the other. The firewall comes first, since they listen on the network.
+const databases = new MysqlMasterPair(
+  "databases",
+  {
+    databases: smt.map(({ database }) => database),
+    mount,
+    rootPassword: config.database.rootPassword,
+    winner: config.database.winner,
+  },
+  { dependsOn: [...firewall.ready] },
+);
 
-// What the first SMT node mirrors.
-const repositories = new SmtRepositories("repositories", {
-  smtNodes,
-  repositories: config.smt.repositories,
-  mountPoint: mount.mountPoint,
-  credentials: config.smt.credentials,
-  after: databases.verified,
-});
+// (15, 16) What the first SMT node mirrors. SMT starts with its certificate and its database in place.
+const repositories = new SmtRepositories(
+  "repositories",
+  { smt, repositories: config.smt.repositories, mount, credentials: config.smt.credentials },
+  { dependsOn: [...authority.ready, ...databases.ready] },
+);
 
-// The load balancer: the service address and ldirectord on a director, the SMT nodes behind it.
-const balancer = new LvsDirector("load-balancer", {
-  cluster,
-  smtNodes,
-  directors,
-  virtualIp: config.virtualIp,
-  network: config.network,
-  mountPoint: mount.mountPoint,
-  certificates: authority.installed,
-  balancing: config.balancing,
-});
+// (8, 10) The servers behind the load balancer. One joins the pool once its SMT lists the repositories.
+const formerParent = pulumi.createUrn("load-balancer", "smt-ha:balancer:LvsDirector");
+const realServers = smtNodes.map(
+  (node, index) =>
+    new RealServer(
+      `${node.nodeName}-real-server`,
+      { node, virtualIp, nic: network.nic, mount, writesHealthPage: index === 0, balancing },
+      {
+        dependsOn: [...authority.ready, ...repositories.ready],
+        // Release 0.1 had these steps in LvsDirector: without its URN they would be replaced.
+        transformations: [
+          ({ props, opts }) => ({ props, opts: pulumi.mergeOptions(opts, { aliases: [{ parent: formerParent }] }) }),
+        ],
+      },
+    ),
+);
+
+// (7, 8, 9, 17) The load balancer: the service address and ldirectord on a director.
+const balancer = new LvsDirector(
+  "load-balancer",
+  {
+    cluster,
+    configureAfter: mount.ready,
+    directors,
+    others: smtNodes,
+    realServers,
+    virtualIp,
+    nic: network.nic,
+    prefixLength: network.prefixLength,
+    balancing,
+  },
+  { dependsOn: [...authority.ready] },
+);
 
 export const nodes = Object.fromEntries(
   clusterNodes.map((node) => [node.nodeName, { role: node.role, address: node.address }]),
 );
-export const sbdDevice = disk.sbdDevice;
-export const dataDevice = disk.dataDevice;
+export const sbdDevice = disk.sbdPartition.path;
+export const dataDevice = disk.dataPartition.path;
 export const caCertificate = authority.caCertificate;
-export const report = pulumi
-  .all([balancer.holder, repositories.mirroring, authority.caCertificate])
-  .apply(([holder, mirroring, trusted]) =>
-    serviceReport(
-      {
-        serviceName: config.serviceName,
-        virtualIp: config.virtualIp,
-        trusted,
-        request: config.balancing.request,
-        receive: config.balancing.receive,
-        holder,
-        smtNodes: smtNodes.map((node) => node.nodeName),
-        mountPoint: mount.mountPoint,
-        repositories: config.smt.repositories.map(({ name, target }) => [name, target].filter(Boolean).join(" ")),
-        mirroring,
-      },
-      pulumi.runtime.isDryRun(),
-      (text) => pulumi.log.warn(text),
-    ),
-  );
+export const report = serviceReport({
+  serviceName,
+  virtualIp,
+  trusted: authority.caCertificate,
+  request: balancing.request,
+  receive: balancing.receive,
+  activeDirector: balancer.activeDirector,
+  smtNodes: smtNodes.map((node) => node.nodeName),
+  mountPoint: mount.mountPoint,
+  repositories: config.smt.repositories.map(({ name, target }) => [name, target].filter(Boolean).join(" ")),
+  mirroring: repositories.mirroring,
+});

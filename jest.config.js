@@ -6,6 +6,7 @@ const project = (displayName, testMatch) => ({
   // Pulumi looks at its globals once more when the process ends.
   testEnvironmentOptions: { globalsCleanup: "off" },
   roots: ["<rootDir>/__tests__"],
+  moduleNameMapper: { "^smt-ha$": "<rootDir>/components" },
   transform: { "\\.ts$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
 });
 

@@ -1,19 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
+import { itemAt } from "./lists";
 import { splitCertificates } from "./pem";
 import { parseSections } from "./remoteHost";
+import { type Ready, StepComponent } from "./stepComponent";
 
-/** Where the servers' certificates come from. Certificates and keys are PEM. */
+/** Where the servers' certificates come from. Certificates and keys are PEM; a component wraps the keys as secrets. */
 export type CertificateSource =
-  /** A root CA that the first SMT node makes, such as `/O=Example/CN=Example SMT CA`; another subject is another CA. */
+  /** A root CA that the first SMT node makes, such as `/O=Example/CN=Example SMT CA`. Another subject is another CA. */
   | { readonly kind: "generated"; readonly subject: string }
-  /** The administrator's CA: its certificate, then those above it, the root last; and its key, a secret. */
-  | { readonly kind: "suppliedAuthority"; readonly ca: string; readonly key: string }
+  /** The administrator's CA: its certificate, then those above it, the root last; and its key. */
+  | { readonly kind: "suppliedAuthority"; readonly ca: string; readonly key: pulumi.Input<string> }
   /**
-   * The administrator's certificate for all servers: itself, then those between it and the root; its key, a secret; and
-   * the root CA.
+   * The administrator's certificate for all servers: itself, then those between it and the root; its key; and the root CA.
    */
-  | { readonly kind: "suppliedCertificate"; readonly certificate: string; readonly key: string; readonly ca: string };
+  | {
+      readonly kind: "suppliedCertificate";
+      readonly certificate: string;
+      readonly key: pulumi.Input<string>;
+      readonly ca: string;
+    };
 
 export interface CertificateAuthorityArgs {
   /** The servers; the first one holds the CA's key and signs. */
@@ -21,112 +27,163 @@ export interface CertificateAuthorityArgs {
   /** The nodes that check the servers, and so must trust the CA. */
   readonly directors: readonly ClusterNode[];
   /** DNS name of the service. */
-  readonly serviceName: string;
+  readonly serviceName: pulumi.Input<string>;
   /** The service's IPv4 address. */
-  readonly virtualIp: string;
+  readonly virtualIp: pulumi.Input<string>;
   /** DNS domain of the nodes. */
-  readonly domain: string;
+  readonly domain: pulumi.Input<string>;
+  /** Where the certificates come from. */
   readonly source: CertificateSource;
   /** Days that a certificate signed here is valid. */
   readonly days: number;
-  /** Now, which decides what is due for renewal. */
+  /** The current time, which decides what is due for renewal. */
   readonly now: Date;
 }
 
-/** Days that a root CA made here is valid. A server's certificate never outlives it. */
+/**
+ * Days that a root CA made here is valid: ten years, so that clients rarely need another one. A server's certificate never
+ * outlives it.
+ */
 const authorityDays = 3650;
+
+/** A server's certificate with the CAs below the root, and its key where it is not the node's own. */
+interface Pair {
+  readonly certificate: pulumi.Input<string>;
+  readonly key?: pulumi.Input<string>;
+}
+
+/** What a source gives before the servers switch. */
+interface Issued {
+  /** The root CA. */
+  readonly root: pulumi.Output<string>;
+  /** Every node trusts the root CA beside the former one. */
+  readonly trusted: Ready;
+  readonly pairOf: (node: ClusterNode) => Pair;
+}
 
 /**
  * The servers' certificates: a CA on the first SMT node, whose key never leaves it; each server's own key, whose request
- * goes to the CA and comes back as a certificate, both as outputs.
+ * goes to the CA and returns as a certificate, both as outputs.
  *
- * A new CA, in four stages, so that no client and no check meets a certificate of a CA that it can't know: every node
- * trusts it beside the former one, and clients are offered both; the certificates are signed; each server switches; the
- * former CA is dropped.
+ * A new CA comes in four stages, so that no client and no check meets a certificate of an unknown CA: every node trusts
+ * the CA beside the former one, and clients are offered both; the CA signs; each server switches; the former CA is
+ * dropped.
  */
-export class CertificateAuthority extends pulumi.ComponentResource {
+export class CertificateAuthority extends StepComponent {
+  /** The servers have their certificates, and all nodes trust the CA. */
+  readonly ready: Ready;
   /** The root CA that clients must trust, PEM: http://SERVICE/smt.crt. */
   readonly caCertificate: pulumi.Output<string>;
-  /** What must be in place before a server of these certificates is used: those on the servers, the trust on all nodes. */
-  readonly installed: readonly pulumi.Resource[];
 
-  constructor(name: string, args: CertificateAuthorityArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:certificates:CertificateAuthority", name, {}, opts);
-    const { source, smtNodes, directors } = args;
-    const [first] = smtNodes;
-    const trust = (node: ClusterNode, former: "keep" | "drop", dependsOn: pulumi.Resource[] = []): pulumi.Resource =>
-      node.host.step(
-        "certificate/trust",
-        { label: former, options: { role: node.role, former }, inputs: { root: this.caCertificate } },
-        { parent: this, dependsOn },
-      );
-
-    let trusting: pulumi.Resource[];
-    let pairOf: (node: ClusterNode) => Record<string, pulumi.Input<string>>;
-    if (source.kind === "suppliedCertificate") {
-      this.caCertificate = pulumi.output(source.ca);
-      trusting = [...directors, ...smtNodes].map((node) => trust(node, "keep"));
-      pairOf = () => ({ certificate: source.certificate, key: pulumi.secret(source.key) });
-    } else {
-      const authority = first.host.step(
-        "certificate/authority",
-        source.kind === "generated"
-          ? { options: { subject: source.subject, days: authorityDays } }
-          : { inputs: { certificate: source.ca, key: pulumi.secret(source.key) } },
-        { parent: this },
-      );
-      // What it prints is no secret, though a key may be part of its input.
-      const bundle = pulumi.unsecret(authority.stdout);
-      const ca = bundle.apply(splitCertificates);
-      this.caCertificate = ca.apply((chain) => chain[chain.length - 1]);
-      const requests = smtNodes.map((node) =>
-        node.host.step("certificate/request", { inputs: { root: this.caCertificate } }, { parent: this }),
-      );
-      trusting = [...directors.map((node) => trust(node, "keep")), ...requests];
-      const signed = first.host.step(
-        "certificate/sign",
-        {
-          options: {
-            nodes: smtNodes.map((node) => node.nodeName).join(" "),
-            service: args.serviceName,
-            address: args.virtualIp,
-            domain: args.domain,
-            days: args.days,
-            renewal: renewalDate(args.now, args.days),
-          },
-          inputs: {
-            ca: bundle,
-            ...Object.fromEntries(smtNodes.map((node, index) => [`request.${node.nodeName}`, requests[index].stdout])),
-          },
-        },
-        { parent: this },
-      );
-      const signedFor = signed.stdout.apply(parseSections);
-      pairOf = (node) => ({
-        certificate: pulumi
-          .all([signedFor, ca])
-          .apply(([bySection, chain]) => bySection[node.nodeName] + chain.slice(0, -1).join("")),
-      });
-    }
-
-    const serving = smtNodes.map((node) =>
-      node.host.step(
-        "certificate/install",
-        { inputs: { ...pairOf(node), root: this.caCertificate } },
-        { parent: this, dependsOn: trusting },
-      ),
+  constructor(
+    name: string,
+    private readonly args: CertificateAuthorityArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("smt-ha:certificates:CertificateAuthority", name, opts);
+    const { smtNodes, directors } = args;
+    const { root, trusted, pairOf } = this.issue();
+    this.caCertificate = root;
+    const switched = smtNodes.map((node) =>
+      this.step(node, "certificate/install", { inputs: { ...pairOf(node), root } }, trusted),
     );
-    this.installed = [...directors, ...smtNodes].map((node) => trust(node, "drop", serving));
-    this.registerOutputs({ caCertificate: this.caCertificate });
+    this.ready = [...directors, ...smtNodes].map((node) => this.trust(node, root, "drop", switched));
+    this.registerOutputs({ caCertificate: root });
+  }
+
+  private issue(): Issued {
+    const { source } = this.args;
+    switch (source.kind) {
+      case "generated":
+        return this.sign(
+          this.step(itemAt(this.args.smtNodes, 0), "certificate/authority", {
+            options: { subject: source.subject, days: authorityDays },
+          }).stdout,
+        );
+      case "suppliedAuthority":
+        return this.sign(
+          this.step(itemAt(this.args.smtNodes, 0), "certificate/authority", {
+            inputs: { certificate: source.ca, key: pulumi.secret(source.key) },
+          }).stdout,
+        );
+      case "suppliedCertificate":
+        return this.supplied(source.certificate, source.key, source.ca);
+    }
+  }
+
+  /** The administrator's certificate, the same for all servers. */
+  private supplied(certificate: string, key: pulumi.Input<string>, ca: string): Issued {
+    const root = pulumi.output(ca);
+    return {
+      root,
+      trusted: [...this.args.directors, ...this.args.smtNodes].map((node) => this.trust(node, root, "keep")),
+      pairOf: () => ({ certificate, key: pulumi.secret(key) }),
+    };
+  }
+
+  /**
+   * A certificate for each server, signed by the CA on the first node.
+   *
+   * @param authority the CA's certificate and those above it, the root last
+   */
+  private sign(authority: pulumi.Output<string>): Issued {
+    const { smtNodes, directors, days } = this.args;
+    // The step's result is no secret, though a key may be part of its input.
+    const bundle = pulumi.unsecret(authority);
+    const chain = bundle.apply(splitCertificates);
+    const root = chain.apply((all) => itemAt(all, -1));
+    const requests = smtNodes.map((node) => ({
+      node,
+      request: this.step(node, "certificate/request", { inputs: { root } }),
+    }));
+    const signed = this.step(itemAt(smtNodes, 0), "certificate/sign", {
+      options: {
+        nodes: smtNodes.map((node) => node.nodeName).join(" "),
+        service: this.args.serviceName,
+        address: this.args.virtualIp,
+        domain: this.args.domain,
+        days,
+        renewal: renewalDate(this.args.now, days),
+      },
+      inputs: {
+        ca: bundle,
+        ...Object.fromEntries(requests.map(({ node, request }) => [`request.${node.nodeName}`, request.stdout])),
+      },
+    });
+    const signedFor = signed.stdout.apply(parseSections);
+    return {
+      root,
+      // A request makes its node trust the CA.
+      trusted: [...directors.map((node) => this.trust(node, root, "keep")), ...requests.map(({ request }) => request)],
+      pairOf: (node) => ({
+        certificate: pulumi
+          .all([signedFor, chain])
+          .apply(([bySection, all]) => [bySection[node.nodeName], ...all.slice(0, -1)].join("")),
+      }),
+    };
+  }
+
+  /** Makes a node trust the root CA, and keep or drop the former one. */
+  private trust(
+    node: ClusterNode,
+    root: pulumi.Output<string>,
+    former: "keep" | "drop",
+    after: Ready = [],
+  ): pulumi.Resource {
+    return this.step(
+      node,
+      "certificate/trust",
+      { label: former, options: { role: node.role, former }, inputs: { root } },
+      after,
+    );
   }
 }
 
 /**
- * The date (`YYYY-MM-DD`, UTC) before whose start no certificate may end: those that do are renewed.
+ * Certificates that expire before this date (`YYYY-MM-DD`, UTC) are renewed.
  *
- * It moves on in steps of half a certificate's life, on days that everyone's clock agrees on, and is as late as a
- * certificate ends that is made on the day of the last step. So a preview shows the renewal once in such a period, at other
- * times nothing is to be done, and a certificate never ends if `up` is run once in each period.
+ * The date advances in steps of half a certificate's lifetime, on days that do not depend on when the program runs. So each
+ * period shows exactly one renewal in a preview, and a certificate never expires if `up` runs once in each period.
  */
 export function renewalDate(now: Date, days: number): string {
   const day = 24 * 60 * 60 * 1000;

@@ -1,18 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as vsphere from "@pulumi/vsphere";
 import { platforms, type Platform, type PlatformName } from "./platform";
-import { RemoteHost, SshAccess } from "./remoteHost";
-import { VspherePlacement } from "./vspherePlacement";
+import { RemoteHost, type SshAccess, type StepNode } from "./remoteHost";
+import type { VspherePlacement } from "./vspherePlacement";
 
 /** What a node does: `smt` nodes are the real servers, `director` nodes balance the load between them. */
 export type Role = "smt" | "director";
 
 /** Settings that all nodes share. */
 export interface NodeNetwork {
+  /** DNS domain of the nodes. */
   readonly domain: string;
+  /** IPv4 address of the default gateway. */
   readonly gateway: string;
   /** Length of the network prefix, in bits. */
   readonly prefixLength: number;
+  /** IPv4 addresses of the name servers. */
   readonly dnsServers: readonly string[];
   /** Time servers, by name or address. */
   readonly ntpServers: readonly string[];
@@ -20,42 +23,58 @@ export interface NodeNetwork {
   readonly nic: string;
 }
 
-/** The virtual machine to make for a node. */
+/** The virtual machine to create for a node. */
 export interface MachineArgs {
+  /** Where the machine goes, and its template. */
   readonly placement: VspherePlacement;
-  /** Inventory folder; the datacenter's root folder where it is not given. */
-  readonly folder?: string;
-  readonly cpus: number;
-  readonly memoryMiB: number;
-  /** Size of the system disk; the template's where it is not given, and never less. */
+  /** Inventory folder. Default: the datacenter's root folder. */
+  readonly folder?: pulumi.Input<string>;
+  /** Number of virtual CPUs. */
+  readonly cpus: pulumi.Input<number>;
+  /** Memory, in MiB. */
+  readonly memoryMiB: pulumi.Input<number>;
+  /** Size of the system disk, in GiB, never less than the template's. Default: the template's. */
   readonly diskGiB?: number;
   /** Whether Pulumi refuses to delete the machine. */
   readonly protect: boolean;
-  /** Addresses that are not the node's own although it may hold them. */
-  readonly ignoredAddresses: readonly string[];
+  /** Floating addresses to ignore when vSphere reports the guest's addresses. */
+  readonly ignoredAddresses: readonly pulumi.Input<string>[];
+}
+
+/** A name and the IPv4 address that it resolves to. */
+export interface HostEntry {
+  readonly name: string;
+  readonly address: string;
 }
 
 export interface ClusterNodeArgs {
   readonly role: Role;
+  /** How to reach the node by SSH. */
   readonly access: SshAccess;
+  /** What the node runs. */
   readonly platform: PlatformName;
   readonly network: NodeNetwork;
   /** Name and address of every node of the cluster. */
-  readonly peers: readonly { readonly name: string; readonly address: string }[];
-  /** The service's DNS name, which leads to its address on every node. */
-  readonly service?: { readonly name: string; readonly address: string };
-  /** The machine to create; where it is not given, the host exists already. */
+  readonly peers: readonly HostEntry[];
+  /** IQN by which the node logs in to the shared disk's target. */
+  readonly initiatorName: string;
+  /** The service's DNS name, which resolves to its address on every node. */
+  readonly service?: HostEntry;
+  /** The machine to create. Unset: the host exists already. */
   readonly machine?: MachineArgs;
 }
 
 /** One machine of the cluster: a VM cloned from a template or an existing host, prepared for its role. */
-export class ClusterNode extends pulumi.ComponentResource {
+export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   readonly role: Role;
   readonly address: string;
   readonly platform: Platform;
   /** TCP port of sshd. */
   readonly sshPort: number;
+  readonly initiatorName: string;
   readonly host: RemoteHost;
+  /** The node is what the configuration says, resolves its peers, and has its packages and the time. */
+  readonly ready: readonly pulumi.Resource[];
 
   constructor(
     /** Host name, without the domain. */
@@ -68,6 +87,7 @@ export class ClusterNode extends pulumi.ComponentResource {
     this.platform = platforms[args.platform];
     this.address = args.access.address;
     this.sshPort = args.access.port;
+    this.initiatorName = args.initiatorName;
 
     const vm = args.machine && this.clone(args, args.machine);
     this.host = new RemoteHost(
@@ -81,12 +101,12 @@ export class ClusterNode extends pulumi.ComponentResource {
       { parent: this },
     );
 
-    const { network } = args;
-    this.host.step(
+    const { network, role } = args;
+    const preflight = this.host.step(
       "node/preflight",
       {
         options: {
-          role: args.role,
+          role,
           name: nodeName,
           address: this.address,
           nic: network.nic,
@@ -95,13 +115,18 @@ export class ClusterNode extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.host.step(
+    const hosts = this.host.step(
       "node/hosts",
       { inputs: { hosts: hostsFile(args.peers, network.domain, args.service) } },
-      { parent: this },
+      { parent: this, dependsOn: [preflight] },
     );
-    this.host.step("node/packages", { options: { role: args.role } }, { parent: this });
-    this.host.step("node/time", { options: { servers: network.ntpServers.join(" ") } }, { parent: this });
+    const packages = this.host.step("node/packages", { options: { role } }, { parent: this, dependsOn: [preflight] });
+    const time = this.host.step(
+      "node/time",
+      { options: { servers: network.ntpServers.join(" ") } },
+      { parent: this, dependsOn: [packages] },
+    );
+    this.ready = [hosts, time];
     this.registerOutputs({ address: this.address });
   }
 
@@ -149,7 +174,7 @@ export class ClusterNode extends pulumi.ComponentResource {
       {
         parent: this,
         protect: machine.protect,
-        // A newer template must not replace a machine that works.
+        // A newer template must not replace a working machine.
         ignoreChanges: ["clone"],
         // The name is unique in its folder.
         deleteBeforeReplace: true,
@@ -159,11 +184,7 @@ export class ClusterNode extends pulumi.ComponentResource {
 }
 
 /** The lines for /etc/hosts: address, full name, short name of each node; address and full name of the service. */
-export function hostsFile(
-  peers: ClusterNodeArgs["peers"],
-  domain: string,
-  service?: ClusterNodeArgs["service"],
-): string {
+export function hostsFile(peers: readonly HostEntry[], domain: string, service?: HostEntry): string {
   const nodes = peers.map((peer) => `${peer.address} ${peer.name}.${domain} ${peer.name}\n`);
   return [...nodes, ...(service ? [`${service.address} ${service.name}\n`] : [])].join("");
 }

@@ -1,79 +1,85 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode } from "./clusterNode";
+import type { ClusterNode } from "./clusterNode";
+import { itemAt } from "./lists";
+import { type Ready, StepComponent } from "./stepComponent";
 
 /** Credentials by which a node proves to the target who it is. */
 export interface ChapCredentials {
-  readonly user: string;
+  readonly user: pulumi.Input<string>;
   /** 12 to 16 characters for most targets. */
   readonly secret: pulumi.Input<string>;
+}
+
+/** A device that every node has under the same name. */
+export interface SharedDevice {
+  /** By-path name, which stays the same after a reboot. */
+  readonly path: pulumi.Input<string>;
+  /** Every node has the device. */
+  readonly ready: Ready;
 }
 
 export interface IscsiSharedDiskArgs {
   /** Every node of the cluster; the first one partitions the disk. */
   readonly nodes: readonly ClusterNode[];
   /** `ADDRESS:PORT` of the target. */
-  readonly portal: string;
+  readonly portal: pulumi.Input<string>;
   /** IQN of the target. */
-  readonly target: string;
+  readonly target: pulumi.Input<string>;
   /** Number of the LUN. */
-  readonly lun: number;
+  readonly lun: pulumi.Input<number>;
+  /** Unset: the target asks for no credentials. */
   readonly chap?: ChapCredentials;
-  /** IQN of each node by its name. */
-  readonly initiators: Readonly<Record<string, string>>;
   /** Marks the partitions as this cluster's. */
-  readonly clusterName: string;
+  readonly clusterName: pulumi.Input<string>;
   /** Whether anything else that the disk holds may be lost. */
   readonly wipe: boolean;
 }
 
 /**
- * The disk that all nodes share, over iSCSI: each node logs in, now and at every boot, and one of them gives the disk
- * its partitions for SBD and data. A disk that has them is kept as it is; one that is too small or holds anything else
- * is refused.
+ * The disk that all nodes share, over iSCSI: each node logs in, now and at every boot, and the first one gives the disk
+ * its partitions for SBD and data. A disk that has them is kept as it is. One that is too small or holds anything else is
+ * refused.
  */
-export class IscsiSharedDisk extends pulumi.ComponentResource {
-  /** By-path name of the SBD partition, the same on every node. */
-  readonly sbdDevice: string;
-  /** By-path name of the data partition, the same on every node. */
-  readonly dataDevice: string;
+export class IscsiSharedDisk extends StepComponent {
+  /** Every node has both partitions. */
+  readonly ready: Ready;
+  /** The SBD partition. */
+  readonly sbdPartition: SharedDevice;
+  /** The data partition. */
+  readonly dataPartition: SharedDevice;
 
   constructor(name: string, args: IscsiSharedDiskArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:disk:IscsiSharedDisk", name, {}, opts);
-    const { chap } = args;
+    super("smt-ha:disk:IscsiSharedDisk", name, opts);
+    const { nodes, portal, target, lun, chap } = args;
 
     // Known before the first login, so that a preview shows it; the login step verifies that it exists.
-    const device = `/dev/disk/by-path/ip-${args.portal}-iscsi-${args.target}-lun-${args.lun}`;
+    const device = pulumi.interpolate`/dev/disk/by-path/ip-${portal}-iscsi-${target}-lun-${lun}`;
 
-    const logins = args.nodes.map((node) =>
-      node.host.step(
-        "iscsi/login",
-        {
-          options: {
-            portal: args.portal,
-            target: args.target,
-            device,
-            initiator: args.initiators[node.nodeName],
-            ...(chap && { "chap-user": chap.user }),
-          },
-          ...(chap && { inputs: { "chap-secret": pulumi.secret(chap.secret) } }),
+    const logins = nodes.map((node) =>
+      this.step(node, "iscsi/login", {
+        options: {
+          portal,
+          target,
+          device,
+          initiator: node.initiatorName,
+          ...(chap && { "chap-user": chap.user }),
         },
-        { parent: this },
-      ),
+        ...(chap && { inputs: { "chap-secret": pulumi.secret(chap.secret) } }),
+      }),
     );
 
-    const [first, ...others] = args.nodes;
-    // No node may meet the disk half-partitioned, so that all are logged in before the first one changes it.
-    const partition = first.host.step(
+    // No node may meet the disk half-partitioned, so all log in before the first one changes it.
+    const partition = this.step(
+      itemAt(nodes, 0),
       "disk/partition",
       { options: { device, cluster: args.clusterName, wipe: args.wipe ? "yes" : "no" } },
-      { parent: this, dependsOn: logins },
+      logins,
     );
-    for (const node of others) {
-      node.host.step("disk/reread", { options: { device } }, { parent: this, dependsOn: [partition] });
-    }
+    const reread = nodes.slice(1).map((node) => this.step(node, "disk/reread", { options: { device } }, [partition]));
 
-    this.sbdDevice = `${device}-part1`;
-    this.dataDevice = `${device}-part2`;
-    this.registerOutputs({ sbdDevice: this.sbdDevice, dataDevice: this.dataDevice });
+    this.ready = [partition, ...reread];
+    this.sbdPartition = { path: pulumi.interpolate`${device}-part1`, ready: this.ready };
+    this.dataPartition = { path: pulumi.interpolate`${device}-part2`, ready: this.ready };
+    this.registerOutputs({ sbdDevice: this.sbdPartition.path, dataDevice: this.dataPartition.path });
   }
 }

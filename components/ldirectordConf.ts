@@ -1,3 +1,5 @@
+import { servicePorts } from "./ports";
+
 /** How the director passes a packet on: direct routing, tunnelling or NAT. */
 export type Forwarding = "gate" | "ipip" | "masq";
 
@@ -7,28 +9,29 @@ export interface LoadBalancing {
   readonly checkInterval: number;
   /** Time that a real server has to answer a check. */
   readonly checkTimeout: number;
-  /** Failed checks in a row until a real server gets no more requests. */
+  /** Failed checks in a row after which a real server gets no more requests. */
   readonly failureCount: number;
-  /** Whether ldirectord takes in a changed configuration by itself, at its next check. */
+  /** Whether ldirectord reloads a changed configuration by itself, at its next check. */
   readonly autoReload: boolean;
   /** Whether a failed real server stays in the table with weight 0 (it keeps its connections) or leaves it. */
   readonly quiescent: boolean;
   /** IPVS scheduler, such as `wlc`. */
   readonly scheduler: string;
+  /** How packets reach the real servers. */
   readonly forwarding: Forwarding;
   /** Path of the health page on the real servers, without a leading slash. */
   readonly request: string;
-  /** What the health page says. ldirectord takes it as a regular expression, so that it must mean itself as one. */
+  /** Text of the health page. ldirectord reads it as a regular expression, so it must match itself as one. */
   readonly receive: string;
-  /** IPv4 address of the server that gets the requests while no real server is healthy. */
+  /** IPv4 address of the server that gets the requests while no real server is healthy. Unset: none. */
   readonly fallback?: string;
 }
 
-/** The balanced services, each by ldirectord's name and its TCP port. */
-export const services = [
-  { service: "https", port: 443 },
-  { service: "http", port: 80 },
-] as const;
+/** The balanced services in ldirectord's order: the guide's. */
+const schemes = ["https", "http"] as const;
+
+/** Their TCP ports. */
+export const balancedPorts = schemes.map((scheme) => servicePorts[scheme]);
 
 /** ldirectord's configuration. A blank line ends a virtual service, and yes and no stand without a trailing space. */
 export function ldirectordConf(
@@ -38,8 +41,9 @@ export function ldirectordConf(
 ): string {
   const yesNo = (value: boolean): string => (value ? "yes" : "no");
   const { fallback } = balancing;
-  const virtualServices = services.map(({ service, port }) =>
-    [
+  const virtualServices = schemes.map((service) => {
+    const port = servicePorts[service];
+    return [
       `virtual = ${virtualIp}:${port}`,
       "\tchecktype = negotiate",
       ...(fallback ? [`\tfallback = ${fallback}:${port} gate`] : []),
@@ -49,8 +53,8 @@ export function ldirectordConf(
       `\trequest = "${balancing.request}"`,
       `\tscheduler = ${balancing.scheduler}`,
       `\tservice = ${service}`,
-    ].join("\n"),
-  );
+    ].join("\n");
+  });
   return `# Written by smt-ha, changes are lost.
 autoreload = ${yesNo(balancing.autoReload)}
 checkinterval = ${balancing.checkInterval}

@@ -1,20 +1,30 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { remote } from "@pulumi/command";
-import type { ClusterNode } from "./clusterNode";
+import { itemAt } from "./lists";
+import type { SharedFileSystem } from "./ocfsMount";
+import type { StepArgs, StepNode } from "./remoteHost";
+import { type Ready, StepComponent } from "./stepComponent";
+
+/** SMT's database on a node of its own. */
+export interface Database {
+  readonly node: StepNode;
+  /** The server runs and has SMT's schema. */
+  readonly ready: Ready;
+}
 
 export interface MysqlMasterPairArgs {
-  /** The nodes, each with a database of its own; the data of the first one are the beginning. */
-  readonly smtNodes: readonly ClusterNode[];
-  /** Where the shared file system is mounted, by which data go from node to node when one is seeded. */
-  readonly mountPoint: string;
-  /** Password of the database's root; empty where the socket is enough. */
-  readonly rootPassword: string;
-  /** Name of the node whose registrations win where another one has different ones. */
+  /** The databases in the ring's order: each follows the one before it. All start with the data of the first one. */
+  readonly databases: readonly Database[];
+  /** The shared file system, by which data move from node to node when a database is seeded. */
+  readonly mount: SharedFileSystem;
+  /** Password of each database's root. Unset: root logs in by the socket. */
+  readonly rootPassword?: pulumi.Input<string>;
+  /** Name of the node whose registrations win where another one has different ones. Unset: such a node is refused. */
   readonly winner?: string;
 }
 
-/** A node's database. */
+/** A database as a member of the ring. */
 export interface Member {
   readonly node: string;
   /** Made with the data: a fresh database has another one. */
@@ -22,91 +32,94 @@ export interface Member {
 }
 
 /** How databases become a ring. */
-export interface Formation {
-  /** Index of the node whose data all others get. */
+export interface SeedPlan {
+  /** Index of the seed: the member whose data all others receive. */
   readonly source: number;
-  /** The members before, of which the source may not have all changes yet. */
-  readonly awaited: readonly Member[];
-  /** Names of the nodes that may be the source. */
-  readonly rivals: readonly string[];
+  /** Former members whose changes the seed may not have yet. */
+  readonly pending: readonly Member[];
+  /** Names of the nodes that may be the seed. */
+  readonly candidates: readonly string[];
 }
 
 /**
  * SMT's database on each node, a master and the follower of the node before it: what is written on one arrives on all. Two
  * nodes are a pair of masters, more are a ring.
  *
- * Whenever the ring gets another member, such as a node that was made anew, it is formed anew: one database is the source,
- * the others are seeded with its data, and each tells the coordinates from which on its follower needs what it writes.
+ * The ring is formed again whenever it gets another member, such as a re-created node: one database is the seed, the others
+ * receive its data, and each reports the binlog coordinates from which its follower needs what it writes.
  */
-export class MysqlMasterPair extends pulumi.ComponentResource {
-  /** What is there once all databases have each other's changes. */
-  readonly verified: readonly pulumi.Resource[];
+export class MysqlMasterPair extends StepComponent {
+  /** All databases have each other's changes. */
+  readonly ready: Ready;
 
   constructor(name: string, args: MysqlMasterPairArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:database:MysqlMasterPair", name, {}, opts);
-    const { smtNodes, mountPoint, rootPassword } = args;
+    super("smt-ha:database:MysqlMasterPair", name, opts);
+    const { databases, mount, rootPassword } = args;
     const winner = args.winner ?? "";
     const password = new random.RandomPassword(`${name}-replication`, { length: 32, special: false }, { parent: this });
 
     /** One step on each node, side by side, after the steps given. */
-    const onEach = (
-      step: string,
-      stepArgs: (
-        node: ClusterNode,
-        index: number,
-      ) => {
-        options?: Readonly<Record<string, pulumi.Input<string | number>>>;
-        inputs?: Readonly<Record<string, pulumi.Input<string>>>;
-      },
-      dependsOn: pulumi.Resource[] = [],
-    ): remote.Command[] =>
-      smtNodes.map((node, index) => {
-        const { options, inputs } = stepArgs(node, index);
-        const allInputs = { ...inputs, ...(rootPassword && { "root-password": pulumi.secret(rootPassword) }) };
-        return node.host.step(
+    const onEach = (step: string, stepArgs: (index: number) => StepArgs, after: Ready = []): remote.Command[] =>
+      databases.map(({ node, ready }, index) => {
+        const { options, inputs } = stepArgs(index);
+        const allInputs = {
+          ...inputs,
+          ...(rootPassword !== undefined && { "root-password": pulumi.secret(rootPassword) }),
+        };
+        return this.step(
+          node,
           `database/${step}`,
           { options, ...(Object.keys(allInputs).length > 0 && { inputs: allInputs }) },
-          { parent: this, dependsOn },
+          [...ready, ...after],
         );
       });
 
-    const configured = onEach("configure", (_, index) => ({
-      options: { mount: mountPoint },
-      inputs: { config: databaseConfig(index + 1, smtNodes.length) },
+    const configured = onEach("configure", (index) => ({
+      options: { mount: mount.mountPoint },
+      inputs: { config: databaseConfig(index + 1, databases.length) },
     }));
     const members = results<{ id: string }>(configured).apply((found) =>
-      found.map(({ id }, index): Member => ({ node: smtNodes[index].nodeName, id })),
+      found.map(({ id }, index): Member => ({ node: itemAt(databases, index).node.nodeName, id })),
     );
-    const ring = members.apply(list);
+    const ring = members.apply(formatMembers);
 
     const surveyed = onEach("survey", () => ({ options: { members: ring } }));
-    const formation = pulumi.all([members, results<{ member: boolean }>(surveyed)]).apply(([all, been]) =>
-      form(
+    const plan = pulumi.all([members, results<{ member: boolean }>(surveyed)]).apply(([all, answers]) =>
+      chooseSource(
         all,
-        been.map(({ member }) => member),
+        answers.map(({ member }) => member),
         winner,
       ),
     );
-    const source = pulumi.all([members, formation]).apply(([all, formed]) => list([all[formed.source]]));
+    const source = pulumi.all([members, plan]).apply(([all, { source: index }]) => formatMembers([itemAt(all, index)]));
 
-    const offered = onEach("offer", () => ({
-      options: { members: ring, source, awaited: formation.apply(({ awaited }) => list(awaited)), mount: mountPoint },
-    }));
+    const offered = onEach(
+      "offer",
+      () => ({
+        options: {
+          members: ring,
+          source,
+          pending: plan.apply(({ pending }) => formatMembers(pending)),
+          mount: mount.mountPoint,
+        },
+      }),
+      mount.ready,
+    );
     const dump = pulumi
-      .all([formation, results<{ dump?: string }>(offered)])
-      .apply(([formed, offers]) => offers[formed.source].dump ?? "");
+      .all([plan, results<{ dump?: string }>(offered)])
+      .apply(([{ source: index }, offers]) => itemAt(offers, index).dump ?? "");
 
     const seeded = onEach(
       "seed",
-      (_, index) => ({
+      (index) => ({
         options: {
           members: ring,
           source,
           dump,
           winner,
-          rivals: formation.apply(({ rivals }) => rivals.join(" ")),
-          follower: smtNodes[(index + 1) % smtNodes.length].address,
-          mount: mountPoint,
+          candidates: plan.apply(({ candidates }) => candidates.join(" ")),
+          follower: itemAt(databases, index + 1).node.address,
+          mount: mount.mountPoint,
         },
         inputs: { password: password.result },
       }),
@@ -114,57 +127,56 @@ export class MysqlMasterPair extends pulumi.ComponentResource {
     );
     const coordinates = results<{ file: string; position: number }>(seeded);
 
-    const linked = onEach("replicate", (_, index) => {
-      const followed = (index + smtNodes.length - 1) % smtNodes.length;
-      return {
-        options: {
-          followed: members.apply((all) => list([all[followed]])),
-          address: smtNodes[followed].address,
-          file: coordinates.apply((all) => all[followed].file),
-          position: coordinates.apply((all) => all[followed].position),
-          mount: mountPoint,
-        },
-        inputs: { password: password.result },
-      };
-    });
+    const linked = onEach("replicate", (index) => ({
+      options: {
+        followed: members.apply((all) => formatMembers([itemAt(all, index - 1)])),
+        address: itemAt(databases, index - 1).node.address,
+        file: coordinates.apply((all) => itemAt(all, index - 1).file),
+        position: coordinates.apply((all) => itemAt(all, index - 1).position),
+        mount: mount.mountPoint,
+      },
+      inputs: { password: password.result },
+    }));
     const markers = pulumi
       .all([members, results<{ marker: string }>(linked)])
-      .apply(([all, written]) => all.map(({ node, id }, index) => `${node}=${id}=${written[index].marker}`).join(" "));
-    this.verified = onEach("verify", () => ({ options: { markers } }));
+      .apply(([all, written]) =>
+        all.map(({ node, id }, index) => `${node}=${id}=${itemAt(written, index).marker}`).join(" "),
+      );
+    this.ready = onEach("verify", () => ({ options: { markers } }));
     this.registerOutputs();
   }
 }
 
-/** What steps tell, each an object in JSON. They say no secret, although their input may have one. */
+/** The results of steps, each an object in JSON. They hold no secret, although the steps' input may. */
 function results<T>(commands: readonly remote.Command[]): pulumi.Output<T[]> {
   return pulumi
     .all(commands.map(({ stdout }) => pulumi.unsecret(stdout)))
     .apply((texts) => texts.map((text) => JSON.parse(text || "{}") as T));
 }
 
-/** Members as steps take them: `NODE=ID`, separated by spaces. */
-const list = (members: readonly Member[]): string => members.map(({ node, id }) => `${node}=${id}`).join(" ");
+/** Members as steps read them: `NODE=ID`, separated by spaces. */
+const formatMembers = (members: readonly Member[]): string => members.map(({ node, id }) => `${node}=${id}`).join(" ");
 
 /**
- * Who has the data that all get. Where some have been members before, it is one of them, and that one to which the
- * changes of the others come: the one before a node that has not been a member.
+ * Chooses the seed: the member whose data all others receive. Former members come first, and among them the one that
+ * receives the changes of the others: the one before a node that is new.
  *
  * @param members in the ring's order, each the one that the next follows
- * @param been whether each has been a member before
- * @param winner name of the node that the configuration prefers, or nothing
+ * @param wasMember whether each has been a member before
+ * @param preferred name of the node that the configuration prefers, or empty
  */
-export function form(members: readonly Member[], been: readonly boolean[], winner: string): Formation {
+export function chooseSource(members: readonly Member[], wasMember: readonly boolean[], preferred: string): SeedPlan {
   const indexes = members.map((_, index) => index);
-  const old = indexes.filter((index) => been[index]);
-  const rivals = old.length > 0 ? old : indexes;
+  const former = indexes.filter((index) => wasMember[index]);
+  const candidates = former.length > 0 ? former : indexes;
   const source =
-    rivals.find((index) => members[index].node === winner) ??
-    old.find((index) => !been[(index + 1) % members.length]) ??
-    rivals[0];
+    candidates.find((index) => itemAt(members, index).node === preferred) ??
+    former.find((index) => !itemAt(wasMember, index + 1)) ??
+    itemAt(candidates, 0);
   return {
     source,
-    awaited: old.filter((index) => index !== source).map((index) => members[index]),
-    rivals: rivals.map((index) => members[index].node),
+    pending: former.filter((index) => index !== source).map((index) => itemAt(members, index)),
+    candidates: candidates.map((index) => itemAt(members, index).node),
   };
 }
 
@@ -175,7 +187,7 @@ export function form(members: readonly Member[], been: readonly boolean[], winne
  * @param count of the SMT nodes
  */
 export function databaseConfig(position: number, count: number): string {
-  // "loose": SLES 11's MySQL does not know it, and would not start.
+  // A changed text restarts the databases: that includes its comments. "loose": the MySQL of SLES 11 does not know these options, and would not start.
   return `# Written by smt-ha, changes are lost.
 [mysqld]
 # The other nodes connect by the network; the firewall and the accounts keep others out.

@@ -1,7 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterNode, Role } from "./clusterNode";
+import type { Role } from "./clusterNode";
 import type { Forwarding } from "./ldirectordConf";
 import type { Platform } from "./platform";
+import { corosyncPorts, dlmPort, mysqlPort, servicePorts } from "./ports";
+import type { StepNode } from "./remoteHost";
+import { type Ready, StepComponent } from "./stepComponent";
 
 /** What the rules need to know of a node. */
 export interface FirewallNode {
@@ -11,65 +14,81 @@ export interface FirewallNode {
   readonly sshPort: number;
 }
 
-export interface NodeFirewallArgs {
-  readonly nodes: readonly (FirewallNode & Pick<ClusterNode, "host" | "platform">)[];
+/** What the rules need to know of the cluster. */
+export interface FirewallRulesArgs {
+  readonly nodes: readonly FirewallNode[];
   /** The service's IPv4 address. */
   readonly virtualIp: string;
   readonly forwarding: Forwarding;
-  /** Whether there is a firewall; where not, one that was there before is taken away. */
+}
+
+export interface NodeFirewallArgs {
+  readonly nodes: readonly (FirewallNode & StepNode & { readonly platform: Platform })[];
+  /** The service's IPv4 address. */
+  readonly virtualIp: pulumi.Input<string>;
+  readonly forwarding: pulumi.Input<Forwarding>;
+  /** Whether there is a firewall. If not, an earlier one of this program is removed. */
   readonly enabled: boolean;
 }
 
 /**
  * The nodes' firewall: SSH and the service from anywhere, the cluster's own traffic from its nodes, nothing else. It has a
- * table of its own, so that other rules on a node stay as they are, and lets what is connected go on.
+ * table of its own, so other rules on a node stay as they are. Established connections go on.
  */
-export class NodeFirewall extends pulumi.ComponentResource {
+export class NodeFirewall extends StepComponent {
+  /** Every node has its firewall. */
+  readonly ready: Ready;
+
   constructor(name: string, args: NodeFirewallArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:network:NodeFirewall", name, {}, opts);
-    for (const node of args.nodes) {
-      node.host.step(
-        "node/firewall",
-        {
-          options: { state: args.enabled ? "on" : "off", "ssh-port": node.sshPort },
-          inputs: { rules: firewallRules(node.platform, node, args) },
+    super("smt-ha:network:NodeFirewall", name, opts);
+    const { nodes } = args;
+    this.ready = nodes.map((node) =>
+      this.step(node, "node/firewall", {
+        options: { state: args.enabled ? "on" : "off", "ssh-port": node.sshPort },
+        inputs: {
+          rules: pulumi
+            .all([args.virtualIp, args.forwarding])
+            .apply(([virtualIp, forwarding]) => firewallRules(node.platform, node, { nodes, virtualIp, forwarding })),
         },
-        { parent: this },
-      );
-    }
+      }),
+    );
     this.registerOutputs();
   }
 }
 
-type Rules = Pick<NodeFirewallArgs, "virtualIp" | "forwarding"> & { readonly nodes: readonly FirewallNode[] };
+const serviceList = [servicePorts.http, servicePorts.https];
 
 /** The rules of a node, as the platform's firewall takes them. */
-export function firewallRules({ firewall }: Pick<Platform, "firewall">, node: FirewallNode, args: Rules): string {
+export function firewallRules(
+  { firewall }: Pick<Platform, "firewall">,
+  node: FirewallNode,
+  args: FirewallRulesArgs,
+): string {
   return firewall === "nftables" ? nftables(node, args) : suseFirewall(node, args);
 }
 
-/** Settings of SuSEfirewall2. Lists are the words that its own settings must have, beside what else they have. */
-function suseFirewall(node: FirewallNode, { nodes, forwarding }: Rules): string {
+/** Settings of SuSEfirewall2. A list holds the words that the setting must have; others in it stay. */
+function suseFirewall(node: FirewallNode, { nodes, forwarding }: FirewallRulesArgs): string {
   const accept = (protocol: string, role?: Role): string[] =>
     nodes.filter((other) => !role || other.role === role).map(({ address }) => `${address},${protocol}`);
   const smt = node.role === "smt";
   const peers = [
-    ...accept("udp,5404:5405"),
-    ...(smt ? [...accept("tcp,3306", "smt"), ...accept("tcp,21064", "smt")] : []),
+    ...accept(`udp,${corosyncPorts.first}:${corosyncPorts.last}`),
+    ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
     ...(smt && forwarding === "ipip" ? accept("ipip", "director") : []),
   ];
-  // Without FW_ROUTE, it would take a director's forwarding away.
+  // Without FW_ROUTE, it would switch a director's forwarding off.
   const routing = `FW_ROUTE="yes"
 FW_STOP_KEEP_ROUTING_STATE="yes"
 `;
   return `# Written by smt-ha, changes are lost.
-FW_SERVICES_EXT_TCP="${node.sshPort} 80 443"
+FW_SERVICES_EXT_TCP="${[node.sshPort, ...serviceList].join(" ")}"
 FW_SERVICES_ACCEPT_EXT="${peers.join(" ")}"
 ${smt ? "" : routing}`;
 }
 
 /** A table of nftables, replaced as a whole, in one transaction. */
-function nftables(node: FirewallNode, args: Rules): string {
+function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
   const addresses = (role?: Role): string =>
     args.nodes
       .filter((other) => !role || other.role === role)
@@ -80,16 +99,18 @@ function nftables(node: FirewallNode, args: Rules): string {
   // A director sees one half of each connection to the service: there is nothing to track.
   const untracked = `	chain prerouting {
 		type filter hook prerouting priority raw; policy accept;
-		ip daddr ${args.virtualIp} tcp dport { 80, 443 } notrack
+		ip daddr ${args.virtualIp} tcp dport { ${serviceList.join(", ")} } notrack
 	}
 
 `;
   const rules = [
     "iif lo accept",
-    // Before what is dropped as invalid: connections that another node takes over are in their middle.
-    'tcp dport { 80, 443 } accept comment "the service"',
-    `ip saddr { ${addresses()} } udp dport 5404-5405 accept comment "corosync"`,
-    ...(smt ? [`ip saddr { ${addresses("smt")} } tcp dport { 3306, 21064 } accept comment "MySQL, DLM"`] : []),
+    // Before invalid packets are dropped: a connection that a director takes over is in its middle.
+    `tcp dport { ${serviceList.join(", ")} } accept comment "the service"`,
+    `ip saddr { ${addresses()} } udp dport ${corosyncPorts.first}-${corosyncPorts.last} accept comment "corosync"`,
+    ...(smt
+      ? [`ip saddr { ${addresses("smt")} } tcp dport { ${mysqlPort}, ${dlmPort} } accept comment "MySQL, DLM"`]
+      : []),
     ...(smt && args.forwarding === "ipip"
       ? [`ip saddr { ${addresses("director")} } ip protocol ipip accept comment "LVS tunnels"`]
       : []),

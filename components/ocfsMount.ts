@@ -1,77 +1,99 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode } from "./clusterNode";
-import { HaeCluster, neverOn, onlyOn } from "./haeCluster";
+import type { ClusterNode } from "./clusterNode";
+import { allowOnly, ban } from "./crmConstraints";
+import type { HaeCluster } from "./haeCluster";
+import type { SharedDevice } from "./iscsiSharedDisk";
+import { itemAt } from "./lists";
 import type { Platform } from "./platform";
+import { type Ready, StepComponent } from "./stepComponent";
+
+/** A file system that several nodes have mounted. */
+export interface SharedFileSystem {
+  /** Where it is mounted, on each of them. */
+  readonly mountPoint: pulumi.Input<string>;
+  /** It is mounted on each of them. */
+  readonly ready: Ready;
+}
 
 export interface OcfsMountArgs {
   readonly cluster: HaeCluster;
-  readonly clusterName: string;
+  /** Name of that cluster; a file system of another one is refused. */
+  readonly clusterName: pulumi.Input<string>;
   /** The nodes that mount it; the first one makes the file system. */
   readonly smtNodes: readonly ClusterNode[];
-  /** The nodes that don't. */
+  /** The nodes that don't mount it. */
   readonly directors: readonly ClusterNode[];
-  /** By-path name of the data partition. */
-  readonly device: string;
-  /** Where it is mounted. */
-  readonly mountPoint: string;
+  /** The data partition. */
+  readonly data: SharedDevice;
+  /** Where to mount it. */
+  readonly mountPoint: pulumi.Input<string>;
   /** How many nodes can mount it at a time. */
-  readonly slots: number;
+  readonly slots: pulumi.Input<number>;
   /** Whether another file system on the device may be lost. */
   readonly wipe: boolean;
 }
 
-/** The OCFS2 file system that all SMT nodes have mounted at a time: made once, kept with its data, mounted by the cluster. */
-export class OcfsMount extends pulumi.ComponentResource {
-  readonly mountPoint: string;
+/** The OCFS2 file system that all SMT nodes have mounted: made once, kept with its data, mounted by the cluster. */
+export class OcfsMount extends StepComponent implements SharedFileSystem {
+  readonly mountPoint: pulumi.Output<string>;
+  readonly ready: Ready;
 
   constructor(name: string, args: OcfsMountArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:disk:OcfsMount", name, {}, opts);
-    this.mountPoint = args.mountPoint;
-    const [first] = args.smtNodes;
+    super("smt-ha:disk:OcfsMount", name, opts);
+    const { cluster, data, mountPoint } = args;
+    const first = itemAt(args.smtNodes, 0);
     const { platform } = first;
+    this.mountPoint = pulumi.output(mountPoint);
     const names = (nodes: readonly ClusterNode[]): string[] => nodes.map((node) => node.nodeName);
-    const services = { ...args, smtNodes: names(args.smtNodes), directors: names(args.directors) };
+    const services = (device?: pulumi.Input<string>): pulumi.Output<string> =>
+      pulumi.all([mountPoint, device]).apply(([directory, path]) =>
+        baseServices(platform, {
+          device: path,
+          mountPoint: directory,
+          smtNodes: names(args.smtNodes),
+          directors: names(args.directors),
+        }),
+      );
 
     // Where mkfs needs the cluster's DLM, that starts first, alone.
-    const locking = platform.o2cb && [
-      args.cluster.configure("locking", baseServices(platform, { ...services, device: undefined }), {
-        parent: this,
-        until: "base-services",
-      }),
-    ];
-    const format = first.host.step(
+    const locking = platform.o2cb
+      ? [
+          cluster.configure(
+            { part: "locking", crm: services(), until: "base-services" },
+            this.stepOptions(cluster.ready),
+          ),
+        ]
+      : [];
+    const format = this.step(
+      first,
       "ocfs/format",
       {
         options: {
-          device: args.device,
+          device: data.path,
           cluster: args.clusterName,
           label: "smt",
           slots: args.slots,
           wipe: args.wipe ? "yes" : "no",
         },
       },
-      { parent: this, ...(locking && { dependsOn: locking }) },
+      [...data.ready, ...locking],
     );
-    const configured = args.cluster.configure("base-services", baseServices(platform, services), {
-      parent: this,
-      dependsOn: [format],
-    });
-    for (const node of args.smtNodes) {
-      node.host.step(
-        "ocfs/verify",
-        { options: { directory: args.mountPoint } },
-        { parent: this, dependsOn: [configured] },
-      );
-    }
+    const configured = cluster.configure(
+      { part: "base-services", crm: services(data.path) },
+      this.stepOptions([...cluster.ready, format]),
+    );
+    this.ready = args.smtNodes.map((node) =>
+      this.step(node, "ocfs/verify", { options: { mount: mountPoint } }, [configured]),
+    );
     this.registerOutputs({ mountPoint: this.mountPoint });
   }
 }
 
 /**
- * DLM, o2cb where it is needed, and the file system on every SMT node, with the guide's names. The constraints are in the
- * same text as what they keep away, so that nothing starts where it may not, not for a moment.
+ * DLM, o2cb where it is needed, and the file system on every SMT node, as crm shell text with the guide's names. The
+ * constraints are in the same text as what they restrict, so nothing starts where it may not.
  *
- * @param args without a device, there is no file system yet
+ * @param args without a device: before there is a file system
  */
 export function baseServices(
   platform: Pick<Platform, "o2cb" | "resourceDiscovery">,
@@ -82,6 +104,7 @@ export function baseServices(
     readonly directors: readonly string[];
   },
 ): string {
+  // Starts and stops as the agent of the DLM advises.
   const operations = "op start timeout=90 interval=0 op stop timeout=100 interval=0 op monitor interval=60 timeout=60";
   const members = [
     { name: "dlm", definition: `ocf:pacemaker:controld ${operations}` },
@@ -99,7 +122,7 @@ export function baseServices(
     ...members.map(({ name, definition }) => `primitive ${name} ${definition}\n`),
     `group base-group ${members.map(({ name }) => name).join(" ")}\n`,
     "clone base-services base-group meta interleave=true\n",
-    onlyOn(platform, "Base-Services", "base-services", args.smtNodes),
-    neverOn("Base-Services", "base-services", args.directors),
+    allowOnly(platform, "Base-Services", "base-services", args.smtNodes),
+    ban("Base-Services", "base-services", args.directors),
   ].join("");
 }

@@ -17,22 +17,23 @@ export interface SshAccess {
   /** TCP port. */
   readonly port: number;
   /** Private key, in OpenSSH or PEM format. */
-  readonly privateKey: pulumi.Output<string>;
-  /** Expected host key (`ssh-ed25519 AAAA…`); any is accepted where it is not given. */
+  readonly privateKey: pulumi.Input<string>;
+  /** Expected host key (`ssh-ed25519 AAAA…`). Unset: any is accepted. */
   readonly hostKey?: string;
 }
 
 export interface RemoteHostArgs {
   readonly access: SshAccess;
+  /** What the host runs: the file under `files/platform` that its steps use. */
   readonly platform: PlatformName;
-  /** The VM behind the address: its steps run anew when it is replaced, and are forgotten with it. */
+  /** The VM behind the address. Its steps run again when it is replaced, and are deleted with it. */
   readonly vm?: pulumi.CustomResource;
-  /** How long the host may take until it answers by SSH, such as `10m`. */
+  /** Time limit until the host answers by SSH, such as `10m`. */
   readonly readyTimeout: string;
 }
 
 export interface StepArgs {
-  /** Tells apart the uses of a step that runs on a host more than once; part of the resource's name. */
+  /** Distinguishes the uses of a step that runs on a host more than once; part of the resource's name. */
   readonly label?: string;
   /** `--name value` for the step; lists are separated by spaces. Never a secret. */
   readonly options?: Readonly<Record<string, pulumi.Input<string | number>>>;
@@ -40,16 +41,35 @@ export interface StepArgs {
   readonly inputs?: Readonly<Record<string, pulumi.Input<string>>>;
 }
 
+export interface StepOptions {
+  /** The component that the step belongs to. */
+  readonly parent: pulumi.Resource;
+  /** What the step waits for, beside the installation of the node-side files. */
+  readonly dependsOn?: readonly pulumi.Resource[];
+}
+
+/** A node as steps see it. */
+export interface StepNode {
+  /** Host name, without the domain. */
+  readonly nodeName: string;
+  /** IPv4 address. */
+  readonly address: string;
+  readonly host: Pick<RemoteHost, "step">;
+  /** What must be in place before a component uses the node. */
+  readonly ready: readonly pulumi.Resource[];
+}
+
 /**
  * A node by SSH: the only place in the program that makes remote commands.
  *
- * It waits until the host answers, puts the node-side files in place once, and runs steps. The steps of one host run
- * one after the other, in the order of their creation; those of different hosts side by side.
+ * It waits until the host answers, installs the node-side files once, and runs steps. A step waits for what its options
+ * name and for nothing else. On the node, a lock for each lane keeps steps apart that must not run at the same time:
+ * `files/smt-ha` reads the lane from the step's script.
  */
 export class RemoteHost extends pulumi.ComponentResource {
   private readonly connection: remote.CommandArgs["connection"];
   private readonly sudo: string;
-  private last: pulumi.Resource;
+  private readonly installed: pulumi.Resource;
 
   constructor(
     private readonly node: string,
@@ -63,7 +83,7 @@ export class RemoteHost extends pulumi.ComponentResource {
       host: access.address,
       port: access.port,
       user: access.user,
-      privateKey: access.privateKey,
+      privateKey: pulumi.secret(access.privateKey),
       ...(access.hostKey && { hostKey: access.hostKey }),
     };
 
@@ -92,7 +112,7 @@ export class RemoteHost extends pulumi.ComponentResource {
       },
       { ...this.childOptions(), dependsOn: ready },
     );
-    this.last = new remote.Command(
+    this.installed = new remote.Command(
       `${node}-install`,
       {
         connection: this.connection,
@@ -107,11 +127,14 @@ export class RemoteHost extends pulumi.ComponentResource {
   }
 
   /**
-   * Runs `files/steps/<step>` on this host, after the steps created before it. A change of its script, options or
-   * inputs runs it again, in place; nothing else does.
+   * Runs `files/steps/<step>` on this host. A change of its script, options or inputs runs it again, in place; nothing else
+   * does.
+   *
+   * @returns the step; its `stdout` is the step's result as plain text without the last newline, empty if it has none
+   * @throws if a line of an input starts with `@@ `, which starts a section
    */
-  step(step: string, args: StepArgs, opts: { parent: pulumi.Resource; dependsOn?: pulumi.Resource[] }): remote.Command {
-    const command = new remote.Command(
+  step(step: string, args: StepArgs, opts: StepOptions): remote.Command {
+    return new remote.Command(
       [this.node, step.replace("/", "-"), ...(args.label ? [args.label] : [])].join("-"),
       {
         connection: this.connection,
@@ -119,16 +142,14 @@ export class RemoteHost extends pulumi.ComponentResource {
           .all(args.options ?? {})
           .apply((options) => this.sudo + commandLine(step, options, this.revision(step))),
         ...(args.inputs && { stdin: pulumi.all(args.inputs).apply(sections) }),
-        // sshd accepts no environment by default, and no step wants any.
+        // sshd accepts no environment by default, and no step needs any.
         addPreviousOutputInEnv: false,
-        // What a step prints is in its output and in its errors; streaming it too would show it twice.
+        // A step's progress is in its output and in its errors; streaming would show it twice.
         logging: remote.Logging.None,
         triggers: this.triggers(),
       },
-      { ...this.childOptions(), parent: opts.parent, dependsOn: [this.last, ...(opts.dependsOn ?? [])] },
+      { ...this.childOptions(), parent: opts.parent, dependsOn: [this.installed, ...(opts.dependsOn ?? [])] },
     );
-    this.last = command;
-    return command;
   }
 
   private triggers(): pulumi.Output<string>[] | undefined {
@@ -162,7 +183,11 @@ export function commandLine(
   return ["smt-ha", step, ...words].join(" ");
 }
 
-/** Renders inputs as the sections that `files/smt-ha` takes apart again: a line `@@ NAME`, then the text. */
+/**
+ * Renders inputs as the sections that `files/smt-ha` splits: a line `@@ NAME`, then the text.
+ *
+ * @throws if a text has a line that starts with `@@ `
+ */
 export function sections(inputs: Readonly<Record<string, string>>): string {
   return Object.entries(inputs)
     .map(([name, text]) => {
@@ -174,14 +199,17 @@ export function sections(inputs: Readonly<Record<string, string>>): string {
     .join("");
 }
 
-/** Takes sections apart: the result of a step that has more than one. */
+/** Splits sections: the result of a step that has more than one. */
 export function parseSections(text: string): Record<string, string> {
-  const [, ...parts] = text.split(/^@@ (.+)\n/m);
   return Object.fromEntries(
-    Array.from({ length: parts.length / 2 }, (_, index) => {
-      const content = parts[2 * index + 1];
-      return [parts[2 * index], content.endsWith("\n") ? content : `${content}\n`];
-    }),
+    text
+      .split(/^@@ /m)
+      .slice(1)
+      .map((section) => {
+        const end = section.indexOf("\n");
+        const content = section.slice(end + 1);
+        return [section.slice(0, end), content.endsWith("\n") ? content : `${content}\n`];
+      }),
   );
 }
 

@@ -1,28 +1,31 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { ClusterNode } from "./clusterNode";
+import type { Database } from "./mysqlMasterPair";
+import type { SharedFileSystem } from "./ocfsMount";
+import { type Ready, StepComponent } from "./stepComponent";
 
 /** What upstream asks for when SMT mirrors from it. */
 export interface MirrorCredentials {
-  readonly user: string;
+  readonly user: pulumi.Input<string>;
   readonly password: pulumi.Input<string>;
 }
 
 export interface SmtNodeArgs {
   readonly node: ClusterNode;
   /** User ID of the user smt, the same on every SMT node. */
-  readonly uid: number;
+  readonly uid: pulumi.Input<number>;
   /** DNS name of the service. */
-  readonly serviceName: string;
-  /** Where the shared file system is mounted. */
-  readonly mountPoint: string;
+  readonly serviceName: pulumi.Input<string>;
+  /** The shared file system that holds the repositories. */
+  readonly mount: SharedFileSystem;
   /** Whether source packages are mirrored too. */
-  readonly mirrorSources: boolean;
-  /** Where they are not given, the node keeps those that it has. */
+  readonly mirrorSources: pulumi.Input<boolean>;
+  /** Unset: existing credentials on the node are kept. */
   readonly credentials?: MirrorCredentials;
-  /** Time of the nightly mirroring, HH:MM, on the one node that does it. */
-  readonly mirrorTime?: string;
-  /** Password of the database's root, where it has one. */
+  /** Time of the nightly mirroring, HH:MM. Unset: another node mirrors. */
+  readonly mirrorTime?: pulumi.Input<string>;
+  /** Password of the database's root. Unset: root logs in by the socket. */
   readonly databaseRootPassword?: pulumi.Input<string>;
 }
 
@@ -30,52 +33,77 @@ export interface SmtNodeArgs {
  * The Subscription Management Tool on one node, with a database of its own: its repositories lie on the shared file system,
  * where Apache finds them by links, and its address is the service's.
  */
-export class SmtNode extends pulumi.ComponentResource {
+export class SmtNode extends StepComponent {
+  /** SMT is set up; it starts once its database replicates and it has a certificate. */
+  readonly ready: Ready;
+  readonly node: ClusterNode;
+  /** The node's database. */
+  readonly database: Database;
+
   constructor(name: string, args: SmtNodeArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:smt:SmtNode", name, {}, opts);
-    const { node, mountPoint, databaseRootPassword } = args;
+    super("smt-ha:smt:SmtNode", name, opts);
+    const { node, mount, databaseRootPassword } = args;
+    this.node = node;
 
     const password = new random.RandomPassword(`${name}-database`, { length: 24, special: false }, { parent: this });
-    node.host.step(
-      "smt/install",
-      {
-        options: { uid: args.uid },
-        inputs: {
-          password: password.result,
-          ...(databaseRootPassword && { "root-password": pulumi.secret(databaseRootPassword) }),
-        },
+    const installed = this.step(node, "smt/install", {
+      options: { uid: args.uid },
+      inputs: {
+        password: password.result,
+        ...(databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) }),
       },
-      { parent: this },
-    );
+    });
+    this.database = { node, ready: [installed] };
     const settings = pulumi
-      .all([password.result, args.credentials?.password])
-      .apply(([databasePassword, mirrorPassword]) => smtConf(args, databasePassword, mirrorPassword));
-    node.host.step("smt/configure", { inputs: { "smt.conf": pulumi.secret(settings) } }, { parent: this });
-    node.host.step("smt/web", {}, { parent: this });
-    node.host.step("smt/links", { options: { mount: mountPoint } }, { parent: this });
-    node.host.step("smt/schedule", { options: { time: args.mirrorTime ?? "never" } }, { parent: this });
+      .all([
+        args.serviceName,
+        mount.mountPoint,
+        args.mirrorSources,
+        password.result,
+        args.credentials?.user,
+        args.credentials?.password,
+      ])
+      .apply(([serviceName, mountPoint, mirrorSources, databasePassword, user, mirrorPassword]) =>
+        smtConf(
+          { serviceName, mountPoint, mirrorSources, ...(user !== undefined && { credentials: { user } }) },
+          databasePassword,
+          mirrorPassword,
+        ),
+      );
+    this.ready = [
+      this.step(node, "smt/configure", { inputs: { "smt.conf": pulumi.secret(settings) } }, [installed]),
+      this.step(node, "smt/web", {}, [installed]),
+      this.step(node, "smt/links", { options: { mount: mount.mountPoint } }, [installed, ...mount.ready]),
+      this.step(node, "smt/schedule", { options: { time: args.mirrorTime ?? "never" } }, [installed]),
+    ];
     this.registerOutputs();
   }
 }
 
-/** What the program sets in smt.conf; the rest of it stays as it is. */
-export function smtConf(
-  args: Pick<SmtNodeArgs, "serviceName" | "mountPoint" | "mirrorSources"> & {
-    readonly credentials?: Pick<MirrorCredentials, "user">;
-  },
-  databasePassword: string,
-  mirrorPassword = "",
-): string {
-  const { credentials } = args;
+/** What the program sets in smt.conf. */
+export interface SmtSettings {
+  /** DNS name of the service. */
+  readonly serviceName: string;
+  /** Where the repositories lie. */
+  readonly mountPoint: string;
+  /** Whether source packages are mirrored too. */
+  readonly mirrorSources: boolean;
+  /** Mirror credentials. Unset: existing ones are kept. */
+  readonly credentials?: { readonly user: string };
+}
+
+/** The program's settings of smt.conf. Others in the file stay as they are. */
+export function smtConf(settings: SmtSettings, databasePassword: string, mirrorPassword = ""): string {
+  const { credentials } = settings;
   return [
     ...(credentials ? ["[NU]", `NUUser=${credentials.user}`, `NUPass=${mirrorPassword}`] : []),
     "[DB]",
     "user=smt",
     `pass=${databasePassword}`,
     "[LOCAL]",
-    `url=https://${args.serviceName}/`,
-    `MirrorTo=${args.mountPoint}`,
-    `MirrorSRC=${args.mirrorSources}`,
+    `url=https://${settings.serviceName}/`,
+    `MirrorTo=${settings.mountPoint}`,
+    `MirrorSRC=${settings.mirrorSources}`,
     "",
   ].join("\n");
 }

@@ -1,13 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterNode } from "./clusterNode";
-import type { MirrorCredentials } from "./smtNode";
+import { itemAt } from "./lists";
+import type { SharedFileSystem } from "./ocfsMount";
+import type { MirrorCredentials, SmtNode } from "./smtNode";
+import { type Ready, StepComponent } from "./stepComponent";
 
 /** A repository to mirror, as SMT knows it. */
 export interface Repository {
   readonly name: string;
-  /** Distribution and architecture, such as `sle-11-x86_64`; not given for a repository that has none. */
+  /** Distribution and architecture, such as `sle-11-x86_64`. Unset: the repository has none. */
   readonly target?: string;
-  /** Where it comes from, for a repository that upstream does not list. */
+  /** The source of a repository that upstream does not list. */
   readonly custom?: {
     /** Number of the product whose clients get it. */
     readonly productId: number;
@@ -17,65 +19,66 @@ export interface Repository {
 }
 
 /**
- * How long the program waits for the first mirroring, in seconds. Less than the 15 minutes that another step waits for its
- * turn on the node, so that an `up` after one that was broken off gets its turn.
+ * Time limit of the first mirroring, in seconds. It goes on after that. The limit is less than the 15 minutes that a step
+ * waits for its lane on the node, so the `up` after an interrupted one gets its turn.
  */
-const mirrorPatience = 600;
+const mirrorTimeout = 600;
 
 export interface SmtRepositoriesArgs {
-  /** The nodes that serve them; the first one mirrors. */
-  readonly smtNodes: readonly ClusterNode[];
+  /** SMT on the nodes that serve the repositories; the first one mirrors. */
+  readonly smt: readonly SmtNode[];
   readonly repositories: readonly Repository[];
-  /** Where the shared file system is mounted. */
-  readonly mountPoint: string;
-  /** What SMT shows upstream; others are tried at once. */
+  /** The shared file system that holds them. */
+  readonly mount: SharedFileSystem;
+  /** Mirror credentials. A change runs the mirroring again at once. */
   readonly credentials?: MirrorCredentials;
-  /** What must be there before: the replication that tells the other nodes. */
-  readonly after: readonly pulumi.Resource[];
 }
 
 /**
  * The repositories that SMT mirrors: set up and mirrored once on the first node, which the nightly mirroring repeats, and
- * listed on every node. One that is taken off the list is not mirrored any more, but what there is of it stays.
+ * listed on every node. One that is removed from the list is no longer mirrored; packages already mirrored stay.
+ *
+ * SMT starts here, so its databases and certificates must be in place: name them in `dependsOn`.
  */
-export class SmtRepositories extends pulumi.ComponentResource {
-  /** How the first mirroring stands, once every node lists the repositories: `mirrored`, `still running` or nothing to do. */
+export class SmtRepositories extends StepComponent {
+  /** SMT runs on every node and lists the repositories. */
+  readonly ready: Ready;
+  /** State of the first mirroring, once every node lists the repositories: `mirrored`, `still running`, `nothing to mirror`. */
   readonly mirroring: pulumi.Output<string>;
 
   constructor(name: string, args: SmtRepositoriesArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("smt-ha:smt:SmtRepositories", name, {}, opts);
-    const [first] = args.smtNodes;
+    super("smt-ha:smt:SmtRepositories", name, opts);
+    const { smt, mount, credentials } = args;
+    const first = itemAt(smt, 0);
     const inputs = { repositories: repositoryList(args.repositories) };
 
-    // The step finds them in smt.conf; here they make it run again when they change.
-    const account = args.credentials && {
-      account: pulumi.secret(pulumi.interpolate`${args.credentials.user}\n${args.credentials.password}`),
-    };
+    const started = smt.map(({ node, ready }) => this.step(node, "smt/start", {}, ready));
+    const listed = this.step(first.node, "smt/repositories", { inputs }, started);
+    const verified = smt.map(({ node }) => this.step(node, "smt/verify", { inputs }, [listed]));
+    this.ready = verified;
 
-    const started = args.smtNodes.map((node) =>
-      node.host.step("smt/start", {}, { parent: this, dependsOn: [...args.after] }),
-    );
-    const listed = first.host.step("smt/repositories", { inputs }, { parent: this, dependsOn: started });
-    const verified = args.smtNodes.map(
-      (node) => node.host.step("smt/verify", { inputs }, { parent: this, dependsOn: [listed] }).stdout,
-    );
+    // The step reads them from smt.conf; as an input they make it run again when they change.
+    const account = credentials && {
+      account: pulumi.secret(pulumi.interpolate`${credentials.user}\n${credentials.password}`),
+    };
     const mirrored =
       args.repositories.length > 0
-        ? first.host.step(
+        ? this.step(
+            first.node,
             "smt/mirror",
-            { options: { mount: args.mountPoint, patience: mirrorPatience }, inputs: { ...inputs, ...account } },
-            { parent: this },
+            { options: { mount: mount.mountPoint, timeout: mirrorTimeout }, inputs: { ...inputs, ...account } },
+            [listed, ...mount.ready],
           ).stdout
         : "nothing to mirror";
-    // A secret by its input, but not by what it says.
+    // stdout is marked secret only because stdin is; it holds none.
     this.mirroring = pulumi
-      .all([pulumi.unsecret(pulumi.output(mirrored)), ...verified])
-      .apply(([state]) => state.trim());
-    this.registerOutputs();
+      .all([pulumi.unsecret(pulumi.output(mirrored)), ...verified.map(({ stdout }) => stdout)])
+      .apply((states) => itemAt(states, 0).trim());
+    this.registerOutputs({ mirroring: this.mirroring });
   }
 }
 
-/** The list as files/lib/smt.sh takes it: a line for each, "name|target|product|url|description". */
+/** The list as files/lib/smt.sh reads it: a line each, "name|target|product|url|description". */
 export function repositoryList(repositories: readonly Repository[]): string {
   return repositories
     .map(({ name, target = "", custom }) =>

@@ -1,30 +1,41 @@
-import { checkService, ServiceAddress, WrongAnswer } from "./serviceCheck";
+import * as pulumi from "@pulumi/pulumi";
+import { checkService, type ServiceAddress, WrongAnswer } from "./serviceCheck";
 
 /** What the steps of an `up` have verified. */
 export interface ServiceFacts extends ServiceAddress {
   /** The director that held the service address when the nodes were verified. */
-  readonly holder: string;
+  readonly activeDirector: string;
   /** Names of the SMT nodes, each a real server with http and https. */
   readonly smtNodes: readonly string[];
   /** Where the SMT nodes have the shared file system. */
   readonly mountPoint: string;
   /** The repositories that every SMT node lists, such as `SLES11-SP1-Pool sle-11-x86_64`. */
   readonly repositories: readonly string[];
-  /** How the first mirroring stands, such as `mirrored`. */
+  /** State of the first mirroring, such as `mirrored`. */
   readonly mirroring: string;
 }
 
+/** The stack's last word: what was verified on the nodes, and how the service answers here, where the program runs. */
+export function serviceReport(facts: {
+  readonly [Fact in keyof ServiceFacts]: pulumi.Input<ServiceFacts[Fact]>;
+}): pulumi.Output<string> {
+  const preview = pulumi.runtime.isDryRun();
+  return pulumi
+    .all(facts)
+    .apply((known) => describeService(known as unknown as ServiceFacts, preview, (cause) => pulumi.log.warn(cause)));
+}
+
 /**
- * The stack's last word: what was verified on the nodes, and how the service answers here, where the program runs.
+ * The report as text, a row for each part of the service.
  *
- * @param preview whether a wrong answer is no error, since the next `up` may be what mends it
- * @param warn is told of what could not be verified from here
- * @throws WrongAnswer where the service answers, but not as it must
+ * @param preview whether a wrong answer is no error, since the next `up` may fix it
+ * @param warn gets what could not be verified from here
+ * @throws WrongAnswer if the service answers, but not as it must
  */
-export async function serviceReport(
+export async function describeService(
   facts: ServiceFacts,
   preview: boolean,
-  warn: (text: string) => unknown,
+  warn: (cause: string) => unknown,
 ): Promise<string> {
   const { serviceName, smtNodes, repositories, mirroring } = facts;
   const answer = async (scheme: "http" | "https"): Promise<string> => {
@@ -44,7 +55,7 @@ export async function serviceReport(
   const everywhere = smtNodes.join(", ");
   const rows = [
     ["service", `${serviceName} on ${facts.virtualIp}`],
-    ["balanced", `http and https, by ${facts.holder} to ${everywhere}`],
+    ["balanced", `http and https, by ${facts.activeDirector} to ${everywhere}`],
     ["http", http],
     ["https", https],
     ["shared files", `${facts.mountPoint} on ${everywhere}`],
@@ -52,6 +63,6 @@ export async function serviceReport(
     ["repositories", `${repositories.length} listed on ${everywhere}; ${mirroring}`],
     ...repositories.map((name) => ["", name]),
     ["clients", `trust http://${serviceName}/smt.crt and register with ${serviceName}`],
-  ];
+  ] as const;
   return rows.map(([what, text]) => `${what.padEnd(13)} ${text}`.trimEnd()).join("\n");
 }

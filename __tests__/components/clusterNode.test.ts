@@ -20,6 +20,7 @@ const args = (): ClusterNodeArgs => ({
     nic: "eth0",
   },
   peers,
+  initiatorName: "iqn.2016-04.com.open-iscsi:smtha.node1",
 });
 const onVsphere = (machine: { diskGiB?: number; folder?: string; protect?: boolean } = {}): Promise<Recording> =>
   record(() => {
@@ -44,26 +45,30 @@ const connection = {
 test("an existing host: its steps in order, and no machine", async () => {
   const recording = await record(() => new ClusterNode("node1", args()));
 
-  expect(recording.resources.map(({ type, name, parent }) => ({ type, name, parent }))).toEqual([
-    { type: "smt-ha:machine:ClusterNode", name: "node1", parent: undefined },
-    { type: "smt-ha:host:RemoteHost", name: "node1", parent: "ClusterNode node1" },
-    { type: "command:remote:Command", name: "node1-ready", parent: "RemoteHost node1" },
-    { type: "command:remote:CopyToRemote", name: "node1-files", parent: "RemoteHost node1" },
-    { type: "command:remote:Command", name: "node1-install", parent: "RemoteHost node1" },
-    { type: "command:remote:Command", name: "node1-node-preflight", parent: "ClusterNode node1" },
-    { type: "command:remote:Command", name: "node1-node-hosts", parent: "ClusterNode node1" },
-    { type: "command:remote:Command", name: "node1-node-packages", parent: "ClusterNode node1" },
-    { type: "command:remote:Command", name: "node1-node-time", parent: "ClusterNode node1" },
-  ]);
-  expect(recording.resources.slice(2).map(({ after }) => after)).toEqual([
-    [],
-    ["Command node1-ready"],
-    ["CopyToRemote node1-files"],
-    ["Command node1-install"],
-    ["Command node1-node-preflight"],
-    ["Command node1-node-hosts"],
-    ["Command node1-node-packages"],
-  ]);
+  const resources = recording.resources.map(({ type, name, parent }) => ({ type, name, parent }));
+  expect(resources).toHaveLength(9);
+  expect(resources).toEqual(
+    expect.arrayContaining([
+      { type: "smt-ha:machine:ClusterNode", name: "node1", parent: undefined },
+      { type: "smt-ha:host:RemoteHost", name: "node1", parent: "ClusterNode node1" },
+      { type: "command:remote:Command", name: "node1-ready", parent: "RemoteHost node1" },
+      { type: "command:remote:CopyToRemote", name: "node1-files", parent: "RemoteHost node1" },
+      { type: "command:remote:Command", name: "node1-install", parent: "RemoteHost node1" },
+      { type: "command:remote:Command", name: "node1-node-preflight", parent: "ClusterNode node1" },
+      { type: "command:remote:Command", name: "node1-node-hosts", parent: "ClusterNode node1" },
+      { type: "command:remote:Command", name: "node1-node-packages", parent: "ClusterNode node1" },
+      { type: "command:remote:Command", name: "node1-node-time", parent: "ClusterNode node1" },
+    ]),
+  );
+  const after = (id: string): readonly string[] => recording.find(id).after;
+  expect(after("Command node1-ready")).toEqual([]);
+  expect(after("CopyToRemote node1-files")).toEqual(["Command node1-ready"]);
+  expect(after("Command node1-install")).toEqual(["CopyToRemote node1-files"]);
+  expect(after("Command node1-node-preflight")).toEqual(["Command node1-install"]);
+  expect(after("Command node1-node-hosts")).toEqual(["Command node1-install", "Command node1-node-preflight"]);
+  expect(after("Command node1-node-packages")).toEqual(["Command node1-install", "Command node1-node-preflight"]);
+  // The time service comes with the packages.
+  expect(after("Command node1-node-time")).toEqual(["Command node1-install", "Command node1-node-packages"]);
   expect(recording.invokes).toEqual([]);
 
   // The host may be rebooting, but nobody is installing it.

@@ -1,28 +1,28 @@
-import { ClusterNode } from "../../components/clusterNode";
-import { corosyncConf, earliestStart, fencing, HaeCluster, sbdConfig } from "../../components/haeCluster";
+import { corosyncConf } from "../../components/corosyncConf";
+import { HaeCluster } from "../../components/haeCluster";
 import { platforms } from "../../components/platform";
-import { clusterNodes, smtRoles } from "../support/clusterNodes";
+import { earliestStart, fencing, sbdConfig } from "../../components/sbdConf";
+import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const { debian12 } = platforms;
 const members = (count: number): { nodeName: string; address: string }[] =>
   Array.from({ length: count }, (_, index) => ({ nodeName: `node${index + 1}`, address: `192.0.2.1${index + 1}` }));
 
-const form = (
-  count: number,
-  more: (cluster: HaeCluster, nodes: ClusterNode[]) => void = () => {},
-): Promise<Recording> =>
+const form = (count: number): Promise<Recording> =>
   record(() => {
-    const nodes = clusterNodes(smtRoles(count));
-    const cluster = new HaeCluster("cluster", {
-      nodes,
-      clusterName: "smtha",
-      sbdDevice: "/dev/sbd",
-      watchdogTimeout: 15,
-      msgwait: 30,
-      prefixLength: 24,
-    });
-    more(cluster, nodes);
+    new HaeCluster(
+      "cluster",
+      {
+        nodes: clusterNodes(smtRoles(count)),
+        clusterName: "smtha",
+        sbd: { path: "/dev/sbd", ready: [marker("partitions")] },
+        watchdogTimeout: 15,
+        msgwait: 30,
+        prefixLength: 24,
+      },
+      { dependsOn: [marker("firewall")] },
+    );
   });
 
 describe("the component", () => {
@@ -48,6 +48,16 @@ describe("the component", () => {
       const { inputs, after } = recording.find(`Command ${node}-cluster-join`);
       expect(inputs.create).toBe("smt-ha cluster/join --cluster smtha --members 3 --earliest-start 50 --rev REV");
       expect(after).toContain("Command node1-sbd-create");
+      // It has the device, and every member resolves every other one and lets it through.
+      expect(after).toEqual(
+        expect.arrayContaining([
+          "Command firewall",
+          "Command node1-node-hosts",
+          "Command node2-node-hosts",
+          "Command node3-node-hosts",
+          "Command partitions",
+        ]),
+      );
       // Side by side: each waits for the others itself.
       expect(after.filter((id) => id.endsWith("-cluster-join"))).toEqual([]);
     }
@@ -57,11 +67,13 @@ describe("the component", () => {
       `@@ crm\n${fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" })}`,
     ]);
     expect(after).toEqual([
+      "Command firewall",
       "Command node1-cluster-join",
-      "Command node1-cluster-password",
+      "Command node1-install",
       "Command node2-cluster-join",
       "Command node3-cluster-join",
     ]);
+    expect(recording.find("Command node1-sbd-create").after).toContain("Command partitions");
   });
 
   test("sends what it generates as a secret, on standard input alone", async () => {
@@ -85,12 +97,20 @@ describe("the component", () => {
     expect(recording.find("Command node5-cluster-join").inputs.create).toContain("--members 5 ");
   });
 
-  test("configures one part after the other, whichever node does it", async () => {
-    const recording = await form(3, (cluster, nodes) => {
-      const { host } = nodes[1];
-      const prepared = host.step("web/apache", {}, { parent: cluster });
-      cluster.configure("A", "primitive a ocf:x:y", { parent: cluster, dependsOn: [prepared], on: nodes[2] });
-      cluster.configure("B", "primitive b ocf:x:y", { parent: cluster });
+  test("loads a part on the node that it names, after what it is given", async () => {
+    const recording = await record(() => {
+      const nodes = clusterNodes(smtRoles(3));
+      const cluster = new HaeCluster("cluster", {
+        nodes,
+        clusterName: "smtha",
+        sbd: { path: "/dev/sbd", ready: [] },
+        watchdogTimeout: 15,
+        msgwait: 30,
+        prefixLength: 24,
+      });
+      const prepared = nodes[1].host.step("web/apache", {}, { parent: cluster });
+      const part = { part: "A", crm: "primitive a ocf:x:y", on: nodes[2] };
+      cluster.configure(part, { parent: cluster, dependsOn: [...cluster.ready, prepared] });
     });
     const { inputs, after } = recording.find("Command node3-cluster-configure-A");
     expect(inputs).toMatchObject({
@@ -100,7 +120,6 @@ describe("the component", () => {
     expect(after).toEqual(
       expect.arrayContaining(["Command node1-cluster-configure-fencing", "Command node2-web-apache"]),
     );
-    expect(recording.find("Command node1-cluster-configure-B").after).toContain("Command node3-cluster-configure-A");
   });
 });
 

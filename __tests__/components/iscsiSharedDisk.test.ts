@@ -1,6 +1,7 @@
+import * as pulumi from "@pulumi/pulumi";
 import { IscsiSharedDisk, IscsiSharedDiskArgs } from "../../components/iscsiSharedDisk";
 import { clusterNodes, smtRoles } from "../support/clusterNodes";
-import { record, Recording } from "../support/recorder";
+import { record, Recording, valueOf } from "../support/recorder";
 
 const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.com.example:smt-lun-1";
 const peers = ["node1", "node2", "node3"].map((name, index) => ({ name, address: `192.0.2.1${index + 1}` }));
@@ -16,7 +17,6 @@ const shareDisk = async (
       portal: "192.0.2.3:3260",
       target: "iqn.2026-01.com.example:smt",
       lun: 1,
-      initiators: Object.fromEntries(peers.map(({ name }) => [name, `iqn.2016-04.com.open-iscsi:smtha.${name}`])),
       clusterName: "smtha",
       wipe: false,
       ...args,
@@ -45,19 +45,32 @@ test("every node logs in, the first one partitions after all logins, the others 
     create:
       "smt-ha iscsi/login --portal 192.0.2.3:3260 --target iqn.2026-01.com.example:smt " +
       `--device ${device} --initiator iqn.2016-04.com.open-iscsi:smtha.node2 --rev REV`,
-    after: ["Command node2-node-time"],
+    after: ["Command node2-install", "Command node2-node-hosts", "Command node2-node-time"],
   });
   expect(step("node1-disk-partition")).toEqual({
     create: `smt-ha disk/partition --device ${device} --cluster smtha --wipe no --rev REV`,
-    after: ["Command node1-iscsi-login", "Command node2-iscsi-login", "Command node3-iscsi-login"],
+    after: [
+      "Command node1-install",
+      "Command node1-iscsi-login",
+      "Command node1-node-hosts",
+      "Command node1-node-time",
+      "Command node2-iscsi-login",
+      "Command node3-iscsi-login",
+    ],
   });
   for (const node of ["node2", "node3"]) {
     expect(step(`${node}-disk-reread`)).toEqual({
       create: `smt-ha disk/reread --device ${device} --rev REV`,
-      after: ["Command node1-disk-partition", `Command ${node}-iscsi-login`],
+      after: [
+        "Command node1-disk-partition",
+        `Command ${node}-install`,
+        `Command ${node}-node-hosts`,
+        `Command ${node}-node-time`,
+      ],
     });
   }
-  expect([disk.sbdDevice, disk.dataDevice]).toEqual([`${device}-part1`, `${device}-part2`]);
+  const paths = [disk.sbdPartition, disk.dataPartition].map(({ path }) => valueOf(pulumi.output(path)));
+  expect(await Promise.all(paths)).toEqual([`${device}-part1`, `${device}-part2`]);
 });
 
 test("nodes do not wait for each other until one of them partitions", async () => {

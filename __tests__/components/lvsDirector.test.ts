@@ -1,10 +1,10 @@
-import { remote } from "@pulumi/command";
 import type { Role } from "../../components/clusterNode";
 import { HaeCluster } from "../../components/haeCluster";
-import { directorSysctl, healthSite, LvsDirector, lvsGroup, realServerSysctl } from "../../components/lvsDirector";
+import { directorSysctl, LvsDirector, lvsGroup } from "../../components/lvsDirector";
 import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
 import { platforms } from "../../components/platform";
-import { clusterNodes, network, smtRoles } from "../support/clusterNodes";
+import { healthSite, RealServer, realServerSysctl } from "../../components/realServer";
+import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const guide: LoadBalancing = {
@@ -26,53 +26,80 @@ const balance = (directors: number, balancing = guide): Promise<Recording> =>
     const cluster = new HaeCluster("cluster", {
       nodes,
       clusterName: "smtha",
-      sbdDevice: "/dev/sbd",
+      sbd: { path: "/dev/sbd", ready: [] },
       watchdogTimeout: 15,
       msgwait: 30,
       prefixLength: 24,
     });
-    new LvsDirector("load-balancer", {
-      cluster,
-      smtNodes: nodes.filter((node) => node.role === "smt"),
-      directors: nodes.filter((node) => node.role === "director"),
-      virtualIp: "192.0.2.10",
-      network,
-      mountPoint: "/smt",
-      certificates: [new remote.Command("certificate", { connection: { host: "192.0.2.11" } })],
-      balancing,
-    });
+    const service = { virtualIp: "192.0.2.10", nic: "eth0", balancing };
+    const others = nodes.filter((node) => node.role === "smt");
+    const certificate = marker("certificate");
+    const realServers = others.map(
+      (node, index) =>
+        new RealServer(
+          `${node.nodeName}-real-server`,
+          {
+            node,
+            mount: { mountPoint: "/smt", ready: [marker(`mount-${index}`)] },
+            writesHealthPage: index === 0,
+            ...service,
+          },
+          { dependsOn: certificate },
+        ),
+    );
+    new LvsDirector(
+      "load-balancer",
+      {
+        cluster,
+        configureAfter: cluster.ready,
+        directors: nodes.filter((node) => node.role === "director"),
+        others,
+        realServers,
+        prefixLength: 24,
+        ...service,
+      },
+      { dependsOn: [certificate] },
+    );
   });
 
 describe("the component", () => {
   test("prepares the real servers and the director before the group, and verifies after it", async () => {
     const recording = await balance(1);
     expect(recording.find("LvsDirector load-balancer").type).toBe("smt-ha:balancer:LvsDirector");
-    // The order between nodes is nobody's business here, that on one node is.
-    const steps = (node: string): string[] =>
-      recording.below("LvsDirector load-balancer").filter((id) => id.startsWith(`Command ${node}-`));
-    expect(steps("node1")).toEqual([
+    expect(recording.find("RealServer node1-real-server").type).toBe("smt-ha:balancer:RealServer");
+    expect(recording.below("RealServer node1-real-server").sort()).toEqual([
       "Command node1-realserver-address",
       "Command node1-web-apache",
       "Command node1-web-health-page",
     ]);
-    expect(steps("node2")).toEqual(["Command node2-realserver-address", "Command node2-web-apache"]);
-    expect(steps("node3")).toEqual([
+    expect(recording.below("RealServer node2-real-server")).toEqual([
+      "Command node2-realserver-address",
+      "Command node2-web-apache",
+    ]);
+    expect(recording.below("LvsDirector load-balancer")).toEqual([
       "Command node3-director-configure",
       "Command node3-cluster-configure-LVS",
       "Command node3-director-verify",
     ]);
-    const after = (name: string): readonly string[] => recording.find(`Command ${name}`).after;
+    const after = (name: string): readonly string[] =>
+      recording.find(`Command ${name}`).after.filter((id) => !/-(install|node-hosts|node-time)$/.test(id));
     // Not after the real servers: the group starts while they get ready.
     expect(after("node3-cluster-configure-LVS")).toEqual([
+      "Command certificate",
       "Command node1-cluster-configure-fencing",
-      "Command node1-cluster-join",
-      "Command node2-cluster-join",
-      "Command node3-cluster-join",
+      "Command node1-cluster-password",
+      "Command node2-cluster-password",
+      "Command node3-cluster-password",
       "Command node3-director-configure",
     ]);
     // Apache has its certificate before.
     expect(after("node2-web-apache")).toEqual(["Command certificate", "Command node2-realserver-address"]);
+    expect(after("node1-realserver-address")).toEqual(["Command certificate"]);
+    expect(after("node1-web-health-page")).toEqual(["Command certificate", "Command mount-0"]);
+    // ldirectord checks the certificates.
+    expect(after("node3-director-configure")).toEqual(["Command certificate"]);
     expect(after("node3-director-verify")).toEqual([
+      "Command certificate",
       "Command node1-web-apache",
       "Command node1-web-health-page",
       "Command node2-web-apache",
@@ -92,15 +119,15 @@ describe("the component", () => {
     });
     expect(step("node2-web-apache")).toEqual({
       create: "smt-ha web/apache --ports '443 80' --rev REV",
-      stdin: `@@ health\n${healthSite("/smt", "test.html")}`,
+      stdin: `@@ health\n${healthSite("/smt/health/test.html", "test.html")}`,
     });
     expect(step("node1-web-health-page")).toEqual({
-      create: "smt-ha web/health-page --mount /smt --rev REV",
+      create: "smt-ha web/health-page --mount /smt --file health/test.html --rev REV",
       stdin: "@@ page\nstill alive\n",
     });
     expect(step("node3-director-configure")).toEqual({
       create: "smt-ha director/configure --config /etc/ha.d/ldirectord.cf --rev REV",
-      stdin: `@@ sysctl\n${directorSysctl()}@@ ldirectord.cf\n${ldirectordConf("192.0.2.10", smtNodes, guide)}`,
+      stdin: `@@ sysctl\n${directorSysctl}@@ ldirectord.cf\n${ldirectordConf("192.0.2.10", smtNodes, guide)}`,
     });
     expect(step("node3-director-verify")).toEqual({
       create:
@@ -169,10 +196,11 @@ describe("the group", () => {
   const group = (balancing: LoadBalancing): string =>
     lvsGroup(platforms.debian12, {
       virtualIp: "192.0.2.10",
-      network,
-      smtNodes,
-      directors: [{ nodeName: "node3" }, { nodeName: "node4" }],
-      balancing,
+      nic: "eth0",
+      prefixLength: 24,
+      forwarding: balancing.forwarding,
+      others: ["node1", "node2"],
+      directors: ["node3", "node4"],
     });
 
   test("is kept on the directors and off every SMT node, with the guide's names", () => {
@@ -186,7 +214,7 @@ describe("the group", () => {
 
 describe("kernel settings", () => {
   test("a director forwards", () => {
-    expect(directorSysctl()).toMatchSnapshot();
+    expect(directorSysctl).toMatchSnapshot();
   });
 
   test.each(["gate", "ipip", "masq"] as const)("a real server's with %s", (forwarding) => {
@@ -195,5 +223,5 @@ describe("kernel settings", () => {
 });
 
 test("the health page comes from the shared file system", () => {
-  expect(healthSite("/smt", "test.html")).toMatchSnapshot();
+  expect(healthSite("/smt/health/test.html", "test.html")).toMatchSnapshot();
 });

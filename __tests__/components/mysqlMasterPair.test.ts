@@ -1,11 +1,14 @@
-import { databaseConfig, form, MysqlMasterPair, MysqlMasterPairArgs } from "../../components/mysqlMasterPair";
-import { clusterNodes, smtRoles } from "../support/clusterNodes";
+import { chooseSource, databaseConfig, MysqlMasterPair, MysqlMasterPairArgs } from "../../components/mysqlMasterPair";
+import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const pair = (args: Partial<MysqlMasterPairArgs> = {}, count = 2): Promise<Recording> =>
   record(() => {
-    const smtNodes = clusterNodes(smtRoles(count));
-    new MysqlMasterPair("databases", { smtNodes, mountPoint: "/smt", rootPassword: "", ...args });
+    new MysqlMasterPair("databases", {
+      databases: clusterNodes(smtRoles(count)).map((node) => ({ node, ready: [marker(`${node.nodeName}-database`)] })),
+      mount: { mountPoint: "/smt", ready: [marker("mount")] },
+      ...args,
+    });
   });
 const command = (recording: Recording, step: string): unknown => recording.find(`Command ${step}`).inputs.create;
 
@@ -19,11 +22,11 @@ test("a pair: each follows the other from the coordinates that it gave", async (
     ].sort(),
   );
   expect(command(recording, "node1-database-offer")).toBe(
-    "smt-ha database/offer --members 'node1=aa node2=aa' --source node1=aa --awaited '' --mount /smt --rev REV",
+    "smt-ha database/offer --members 'node1=aa node2=aa' --source node1=aa --pending '' --mount /smt --rev REV",
   );
   expect(command(recording, "node2-database-seed")).toBe(
     "smt-ha database/seed --members 'node1=aa node2=aa' --source node1=aa --dump mysqld-bin.000001:500 --winner '' " +
-      "--rivals 'node1 node2' --follower 192.0.2.11 --mount /smt --rev REV",
+      "--candidates 'node1 node2' --follower 192.0.2.11 --mount /smt --rev REV",
   );
   expect(command(recording, "node1-database-replicate")).toBe(
     "smt-ha database/replicate --followed node2=aa --address 192.0.2.12 --file mysqld-bin.000001 --position 600 " +
@@ -41,6 +44,9 @@ test("no node goes on before all are as far", async () => {
     const before = ["node1", "node2", "node3"].map((node) => `Command ${node}-database-${steps[index]}`);
     expect(recording.find(`Command node2-database-${step}`).after).toEqual(expect.arrayContaining(before));
   });
+  expect(recording.find("Command node2-database-configure").after).toContain("Command node2-database");
+  // The data go over the shared file system.
+  expect(recording.find("Command node1-database-offer").after).toContain("Command mount");
 });
 
 test("more than two make a ring", async () => {
@@ -72,7 +78,7 @@ test("passwords are hidden; what steps tell is not", async () => {
 describe("the source", () => {
   const members = ["node1", "node2", "node3"].map((node, index) => ({ node, id: `id${index}` }));
   const source = (been: boolean[], winner = ""): string =>
-    members[form(members.slice(0, been.length), been, winner).source].node;
+    members[chooseSource(members.slice(0, been.length), been, winner).source].node;
 
   test.each([
     ["the first, at the beginning", [false, false], "", "node1"],
@@ -86,10 +92,10 @@ describe("the source", () => {
   ])("is %s", (_, been, winner, expected) => expect(source(been, winner)).toBe(expected));
 
   test("waits for the other old members", () =>
-    expect(form(members, [true, true, false], "")).toEqual({
+    expect(chooseSource(members, [true, true, false], "")).toEqual({
       source: 1,
-      awaited: [members[0]],
-      rivals: ["node1", "node2"],
+      pending: [members[0]],
+      candidates: ["node1", "node2"],
     }));
 });
 

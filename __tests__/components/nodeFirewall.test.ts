@@ -23,6 +23,7 @@ const protect = (enabled: boolean): Promise<Recording> =>
             platform: "debian12",
             network,
             peers: [],
+            initiatorName: "iqn.2016-04.com.open-iscsi:smtha.node",
           }),
       ),
       enabled,

@@ -1,7 +1,7 @@
 import { HaeCluster } from "../../components/haeCluster";
 import { baseServices, OcfsMount, OcfsMountArgs } from "../../components/ocfsMount";
 import { platforms } from "../../components/platform";
-import { clusterNodes } from "../support/clusterNodes";
+import { clusterNodes, marker } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const services = (...directors: string[]): string =>
@@ -18,7 +18,7 @@ const mount = (args: Partial<OcfsMountArgs> = {}): Promise<Recording> =>
     const cluster = new HaeCluster("cluster", {
       nodes,
       clusterName: "smtha",
-      sbdDevice: "/dev/sbd",
+      sbd: { path: "/dev/sbd", ready: [] },
       watchdogTimeout: 15,
       msgwait: 30,
       prefixLength: 24,
@@ -28,7 +28,7 @@ const mount = (args: Partial<OcfsMountArgs> = {}): Promise<Recording> =>
       clusterName: "smtha",
       smtNodes: nodes.slice(0, 2),
       directors: nodes.slice(2),
-      device: "/dev/data",
+      data: { path: "/dev/data", ready: [marker("partitions")] },
       mountPoint: "/smt",
       slots: 8,
       wipe: false,
@@ -51,10 +51,19 @@ describe("the component", () => {
     );
     const configure = recording.find("Command node1-cluster-configure-base-services");
     expect(configure.inputs.stdin).toBe(`@@ crm\n${services("node3")}`);
-    expect(configure.after).toContain("Command node1-ocfs-format");
+    expect(configure.after).toEqual(
+      expect.arrayContaining(["Command node1-cluster-configure-fencing", "Command node1-ocfs-format"]),
+    );
+    // mkfs needs the disk alone: it runs while the cluster forms.
+    expect(recording.find("Command node1-ocfs-format").after).toEqual([
+      "Command node1-install",
+      "Command node1-node-hosts",
+      "Command node1-node-time",
+      "Command partitions",
+    ]);
     for (const node of ["node1", "node2"]) {
       const { inputs, after } = recording.find(`Command ${node}-ocfs-verify`);
-      expect(inputs.create).toBe("smt-ha ocfs/verify --directory /smt --rev REV");
+      expect(inputs.create).toBe("smt-ha ocfs/verify --mount /smt --rev REV");
       expect(after).toContain("Command node1-cluster-configure-base-services");
     }
   });

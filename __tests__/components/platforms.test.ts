@@ -1,15 +1,16 @@
 import { spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
-import { corosyncConf, fencing, sbdConfig } from "../../components/haeCluster";
+import { corosyncConf } from "../../components/corosyncConf";
 import { lvsGroup } from "../../components/lvsDirector";
 import { firewallRules, type FirewallNode } from "../../components/nodeFirewall";
 import { baseServices } from "../../components/ocfsMount";
 import { platformNames, platforms } from "../../components/platform";
+import { fencing, sbdConfig } from "../../components/sbdConf";
 import { filesFolder } from "../support/node";
 
 const members = ["node1", "node2", "node3"].map((nodeName, index) => ({ nodeName, address: `192.0.2.1${index + 1}` }));
-const [node1, node2, node3] = members;
+const [node1, , node3] = members;
 const firewallNodes = members.map(({ address }): FirewallNode => ({
   address,
   sshPort: 22,
@@ -20,17 +21,6 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
   const platform = platforms[name];
   const cluster = { clusterName: "smtha", prefixLength: 24, nodes: members };
   const mount = { mountPoint: "/smt", smtNodes: ["node1", "node2"], directors: ["node3"] };
-  const balancing = {
-    checkInterval: 20,
-    checkTimeout: 5,
-    failureCount: 2,
-    autoReload: true,
-    quiescent: false,
-    scheduler: "wlc",
-    forwarding: "gate",
-    request: "test.html",
-    receive: "still alive",
-  } as const;
 
   test.each([
     ["corosync.conf", corosyncConf(platform, cluster, node1)],
@@ -42,10 +32,11 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
       "LVS",
       lvsGroup(platform, {
         virtualIp: "192.0.2.10",
-        network: { nic: "eth0", prefixLength: 24 },
-        smtNodes: [node1, node2],
-        directors: [node3],
-        balancing,
+        nic: "eth0",
+        prefixLength: 24,
+        forwarding: "gate",
+        others: ["node1", "node2"],
+        directors: ["node3"],
       }),
     ],
     ...(["gate", "ipip"] as const).flatMap((forwarding) =>

@@ -2,32 +2,47 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "../../components/clusterNode";
 import { smtConf, SmtNode, SmtNodeArgs } from "../../components/smtNode";
 import { Repository, repositoryList, SmtRepositories } from "../../components/smtRepositories";
-import { clusterNodes, smtRoles } from "../support/clusterNodes";
+import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const smtNodes = (count: number): ClusterNode[] => clusterNodes(smtRoles(count));
 const settings = { serviceName: "smt.example.com", mountPoint: "/smt", mirrorSources: false };
+const setUp = (node: ClusterNode, args: Partial<SmtNodeArgs> = {}): SmtNode =>
+  new SmtNode(`${node.nodeName}-smt`, {
+    node,
+    uid: 480,
+    serviceName: settings.serviceName,
+    mirrorSources: settings.mirrorSources,
+    mount: { mountPoint: "/smt", ready: [marker(`${node.nodeName}-mount`)] },
+    ...args,
+  });
 
 describe("SMT on a node", () => {
   const smt = (args: Partial<SmtNodeArgs> = {}): Promise<Recording> =>
     record(() => {
       const [node] = smtNodes(1);
-      new SmtNode("node1-smt", { node, uid: 480, ...settings, ...args });
+      setUp(node, args);
     });
   const command = (recording: Recording, step: string): unknown =>
     recording.find(`Command node1-smt-${step}`).inputs.create;
 
-  test("installs before it configures, and links last", async () => {
+  test("installs before it configures, and links once the file system is mounted", async () => {
     const recording = await smt({ mirrorTime: "01:00" });
-    expect(recording.below("SmtNode node1-smt")).toEqual([
+    expect(recording.below("SmtNode node1-smt").sort()).toEqual([
+      ...["configure", "install", "links", "schedule", "web"].map((step) => `Command node1-smt-${step}`),
       "RandomPassword node1-smt-database",
-      ...["install", "configure", "web", "links", "schedule"].map((step) => `Command node1-smt-${step}`),
     ]);
     expect(command(recording, "install")).toBe("smt-ha smt/install --uid 480 --rev REV");
     expect(command(recording, "links")).toBe("smt-ha smt/links --mount /smt --rev REV");
     expect(command(recording, "schedule")).toBe("smt-ha smt/schedule --time 01:00 --rev REV");
     expect(recording.find("Command node1-smt-configure").after).toContain("Command node1-smt-install");
-    expect(recording.find("Command node1-smt-links").after).toContain("Command node1-smt-web");
+    expect(recording.find("Command node1-smt-links").after).toEqual(
+      expect.arrayContaining(["Command node1-mount", "Command node1-smt-install"]),
+    );
+    // The rest needs no file system.
+    for (const step of ["install", "configure", "web", "schedule"]) {
+      expect(recording.find(`Command node1-smt-${step}`).after).not.toContain("Command node1-mount");
+    }
   });
 
   test("does not mirror by night where another node does", async () => {
@@ -49,7 +64,7 @@ describe("SMT on a node", () => {
   });
 
   test("gives no password for a database's root that has none", async () => {
-    const recording = await smt({ databaseRootPassword: "" });
+    const recording = await smt({ databaseRootPassword: undefined });
     expect(recording.find("Command node1-smt-install").inputs.stdin).toEqual({
       secret: "@@ password\nnode1-smt-database-hush\n",
     });
@@ -80,14 +95,15 @@ describe("the repositories", () => {
   const repositories = (all: readonly Repository[]): Promise<Recording> =>
     record(() => {
       const nodes = smtNodes(3);
-      const pair = new pulumi.ComponentResource("test:Pair", "pair");
-      const replication = nodes[1].host.step("web/health-page", {}, { parent: pair });
-      new SmtRepositories("repositories", {
-        smtNodes: nodes,
-        repositories: all,
-        mountPoint: "/smt",
-        after: [replication],
-      });
+      new SmtRepositories(
+        "repositories",
+        {
+          smt: nodes.map((node) => setUp(node)),
+          repositories: all,
+          mount: { mountPoint: "/smt", ready: [marker("mount")] },
+        },
+        { dependsOn: [marker("replication")] },
+      );
     });
 
   test("are lines for the node", () => expect(repositoryList([pool, tools])).toBe(list));
@@ -103,10 +119,12 @@ describe("the repositories", () => {
     const set = recording.find("Command node1-smt-repositories");
     expect(set.inputs.stdin).toBe(`@@ repositories\n${list}`);
     expect(set.after).toEqual(expect.arrayContaining(["Command node2-smt-start", "Command node3-smt-start"]));
-    expect(recording.find("Command node1-smt-start").after).toContain("Command node2-web-health-page");
+    expect(recording.find("Command node1-smt-start").after).toEqual(
+      expect.arrayContaining(["Command node1-smt-configure", "Command node1-smt-links", "Command replication"]),
+    );
     expect(recording.find("Command node3-smt-verify").after).toContain("Command node1-smt-repositories");
     expect(recording.find("Command node1-smt-mirror").inputs.create).toBe(
-      "smt-ha smt/mirror --mount /smt --patience 600 --rev REV",
+      "smt-ha smt/mirror --mount /smt --timeout 600 --rev REV",
     );
   });
 

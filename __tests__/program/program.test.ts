@@ -13,9 +13,7 @@ jest.mock("fs", () => {
 });
 
 // There is no service to ask.
-jest.mock("../../report/serviceReport", () => ({
-  serviceReport: (facts: { holder: string; repositories: string[] }) => Promise.resolve(JSON.stringify(facts)),
-}));
+jest.mock("../../report/serviceReport", () => ({ serviceReport: (facts: object): object => facts }));
 
 const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
 const machineSteps = (node: string): string[] => [
@@ -28,6 +26,14 @@ const machineSteps = (node: string): string[] => [
   `Command ${node}-node-packages`,
   `Command ${node}-node-time`,
 ];
+
+/** Everything that a resource waits for, directly or not. */
+function allBefore(recording: Recording, id: string, found = new Set<string>()): Set<string> {
+  for (const before of recording.find(id).after.filter((other) => !found.has(other))) {
+    allBefore(recording, before, found.add(before));
+  }
+  return found;
+}
 
 describe("the lab's stack", () => {
   const run = runProgram(labStack);
@@ -61,6 +67,41 @@ describe("the lab's stack", () => {
     expect(recording.find("Command node1-disk-partition").inputs.create).toBe(
       `smt-ha disk/partition --device ${device} --cluster smtha --wipe no --rev REV`,
     );
+  });
+
+  test("waits for the cluster and the mount only where a step needs them", async () => {
+    const { recording } = await run;
+    const steps = recording.resources.filter(({ inputs }) => String(inputs.create).startsWith("smt-ha "));
+    const waitingFor = (id: string): string[] =>
+      steps
+        .filter((step) => allBefore(recording, step.id).has(id))
+        .map(({ name }) => name.replace(/^node\d-/, ""))
+        .filter((name, index, names) => names.indexOf(name) === index)
+        .sort();
+    const mounted = waitingFor("Command node2-ocfs-verify");
+    expect(mounted).toEqual(
+      [
+        "smt-links",
+        ...["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`),
+        ...["start", "repositories", "verify", "mirror"].map((step) => `smt-${step}`),
+        ...["realserver-address", "web-apache", "web-health-page"],
+        ...["cluster-configure-LVS", "director-verify"],
+      ].sort(),
+    );
+    expect(waitingFor("Command node3-cluster-join")).toEqual(
+      [...mounted, "cluster-configure-fencing", "cluster-configure-base-services", "ocfs-verify"].sort(),
+    );
+  });
+
+  test("loads one part of the cluster's configuration at a time", async () => {
+    const { recording } = await run;
+    const parts = recording.resources.filter(({ name }) => name.includes("-cluster-configure-"));
+    for (const [index, { id }] of parts.entries()) {
+      for (const other of parts.slice(0, index)) {
+        expect(allBefore(recording, id).has(other.id) || allBefore(recording, other.id).has(id)).toBe(true);
+      }
+    }
+    expect(parts).toHaveLength(3);
   });
 
   test("ends with the nodes and their devices", async () => {
@@ -121,7 +162,7 @@ test("SMT mirrors on its first node, what and with which credentials the configu
         "m",
       ),
     );
-    expect(recording.find(`Command ${node}-smt-install`).after).toContain(`Command ${node}-ocfs-verify`);
+    expect(recording.find(`Command ${node}-smt-links`).after).toContain(`Command ${node}-ocfs-verify`);
   }
   expect(recording.resources.map(({ id }) => id).filter((id) => id.startsWith("Command node3-smt-"))).toEqual([]);
 });
@@ -141,18 +182,12 @@ describe("the lab's stack with two directors", () => {
 
   test("a node joins when all others know it and let it through, and is balancing only when it is ready", async () => {
     const { recording } = await runProgram(values);
-    const allBefore = (id: string, found = new Set<string>()): Set<string> => {
-      for (const before of recording.find(id).after.filter((other) => !found.has(other))) {
-        allBefore(before, found.add(before));
-      }
-      return found;
-    };
-    const beforeJoin = allBefore("Command node4-cluster-join");
+    const beforeJoin = allBefore(recording, "Command node4-cluster-join");
     for (const node of ["node1", "node2", "node3", "node4"]) {
       expect(beforeJoin).toContain(`Command ${node}-node-hosts`);
       expect(beforeJoin).toContain(`Command ${node}-node-firewall`);
     }
-    expect(allBefore("Command node3-cluster-configure-LVS")).toContain("Command node4-director-configure");
+    expect(allBefore(recording, "Command node3-cluster-configure-LVS")).toContain("Command node4-director-configure");
     const text = (id: string): string => String(recording.find(id).inputs.stdin);
     expect(text("Command node3-cluster-configure-LVS")).toContain(
       "location LVS-on-node4 LVS resource-discovery=exclusive 0:",

@@ -1,5 +1,5 @@
 import { Unreachable, WrongAnswer } from "../../report/serviceCheck";
-import { ServiceFacts, serviceReport } from "../../report/serviceReport";
+import { ServiceFacts, describeService } from "../../report/serviceReport";
 
 const check = jest.fn<Promise<Date | undefined>, [string, unknown]>();
 jest.mock("../../report/serviceCheck", () => ({
@@ -13,7 +13,7 @@ const facts: ServiceFacts = {
   trusted: "PEM",
   request: "test.html",
   receive: "still alive",
-  holder: "node3",
+  activeDirector: "node3",
   smtNodes: ["node1", "node2"],
   mountPoint: "/smt",
   repositories: ["SLES11-SP1-Pool sle-11-x86_64", "Own"],
@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 test("reads like a report", async () => {
-  expect(await serviceReport(facts, false, warn)).toMatchInlineSnapshot(`
+  expect(await describeService(facts, false, warn)).toMatchInlineSnapshot(`
    "service       smt.example.com on 192.0.2.10
    balanced      http and https, by node3 to node1, node2
    http          answers
@@ -46,7 +46,7 @@ test("reads like a report", async () => {
 
 test("says what could not be verified from here, and why", async () => {
   check.mockRejectedValue(new Unreachable("no route"));
-  const report = await serviceReport(facts, false, warn);
+  const report = await describeService(facts, false, warn);
   expect(report).toMatch(/^http +not verified: no route$/m);
   expect(report).toMatch(/^https +not verified: no route$/m);
   expect(warn.mock.calls).toEqual([["no route"], ["no route"]]);
@@ -54,6 +54,6 @@ test("says what could not be verified from here, and why", async () => {
 
 test("is refused where the service answers wrongly, but not in a preview", async () => {
   check.mockRejectedValue(new WrongAnswer("status 503"));
-  await expect(serviceReport(facts, false, warn)).rejects.toThrow("status 503");
-  expect(await serviceReport(facts, true, warn)).toMatch(/^http +not verified: status 503$/m);
+  await expect(describeService(facts, false, warn)).rejects.toThrow("status 503");
+  expect(await describeService(facts, true, warn)).toMatch(/^http +not verified: status 503$/m);
 });

@@ -1,6 +1,7 @@
-import { corosyncConf, fencing, sbdConfig } from "../../components/haeCluster";
+import { corosyncConf } from "../../components/corosyncConf";
 import { baseServices } from "../../components/ocfsMount";
 import { platforms } from "../../components/platform";
+import { fencing, sbdConfig } from "../../components/sbdConf";
 import { Disk } from "../support/disk";
 import { Result, TestNode } from "../support/node";
 

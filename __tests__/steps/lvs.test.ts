@@ -1,5 +1,5 @@
 import { commandLine } from "../../components/remoteHost";
-import { realServerSysctl } from "../../components/lvsDirector";
+import { realServerSysctl } from "../../components/realServer";
 import { TestNode } from "../support/node";
 
 let node: TestNode;

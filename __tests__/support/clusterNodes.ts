@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { remote } from "@pulumi/command";
 import { ClusterNode, ClusterNodeArgs, NodeNetwork, Role } from "../../components/clusterNode";
 
 export const network: NodeNetwork = {
@@ -24,6 +25,7 @@ export function clusterNodes(roles: readonly Role[], args: Partial<ClusterNodeAr
         platform: "debian12",
         network,
         peers,
+        initiatorName: `iqn.2016-04.com.open-iscsi:smtha.${name}`,
         ...args,
       }),
   );
@@ -31,3 +33,7 @@ export function clusterNodes(roles: readonly Role[], args: Partial<ClusterNodeAr
 
 /** So many SMT nodes. */
 export const smtRoles = (count: number): Role[] => Array<Role>(count).fill("smt");
+
+/** A resource that others can wait for: `Command NAME` in a recording. Call it in the program that is recorded. */
+export const marker = (name: string): pulumi.Resource =>
+  new remote.Command(name, { connection: { host: "192.0.2.11" } });

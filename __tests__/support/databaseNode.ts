@@ -2,9 +2,8 @@ import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterNode } from "../../components/clusterNode";
 import { MysqlMasterPair } from "../../components/mysqlMasterPair";
-import { commandLine, sections, StepArgs } from "../../components/remoteHost";
+import { commandLine, sections, StepArgs, type StepNode } from "../../components/remoteHost";
 import { TestNode } from "./node";
 
 /**
@@ -189,17 +188,17 @@ export class DatabaseStack {
       call: () => ({}),
     });
     new MysqlMasterPair("databases", {
-      smtNodes: nodes.map((node) => {
+      databases: nodes.map((node) => {
         let last: Promise<unknown> = Promise.resolve();
         const step = (name: string, args: StepArgs, opts: { dependsOn?: readonly Running[] }): Running => {
           const done = run(node, name, args, [last, ...(opts.dependsOn ?? []).map((other) => other.done)]);
           last = done;
           return { done, stdout: pulumi.output(done) };
         };
-        return { nodeName: node.name, address: node.address, host: { step } } as unknown as ClusterNode;
+        const host = { step } as unknown as StepNode["host"];
+        return { node: { nodeName: node.name, address: node.address, host, ready: [] }, ready: [] };
       }),
-      mountPoint: "/smt",
-      rootPassword: "",
+      mount: { mountPoint: "/smt", ready: [] },
       winner,
     });
     while (left > 0 && !(blocked && running === 0 && Date.now() - idleSince > 1000)) {

@@ -13,7 +13,8 @@ export async function runProgram(
     const recording = await recordIsolated(
       async () => {
         outputs = await import("../../index").then(
-          (exported): Record<string, unknown> => ({ ...exported }),
+          (exported) =>
+            new Promise<Record<string, unknown>>((resolve) => void sdk.output({ ...exported }).apply(resolve)),
           (error: unknown) => ({ error }),
         );
       },

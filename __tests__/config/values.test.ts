@@ -1,0 +1,397 @@
+import { goodNodes, testRefusals, type Change, type Refusal } from "./fixtures";
+
+const pool = { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" };
+const tools = {
+  name: "Tools",
+  productId: 1,
+  description: "In-house packages",
+  url: "https://rpm.example.com/tools",
+};
+/** These repositories, and what they need. */
+const withRepositories = (...repositories: readonly unknown[]): Change => ({
+  repositories,
+  nuUser: "UC1",
+  nuPassword: "nu-hush",
+});
+
+const service: readonly Refusal[] = [
+  [
+    "unknown platform",
+    { platform: "sles9" },
+    ["platform", 'is "sles9"', "must be one of: debian12, sles11, sles12", "set platform debian12"],
+  ],
+  [
+    "missing platform",
+    { platform: undefined },
+    ["platform", "is not set", "must be one of: debian12, sles11, sles12", "set platform debian12"],
+  ],
+  [
+    "unknown kind of machines",
+    { machines: "vmware" },
+    ["machines", 'is "vmware"', "must be one of: vsphere, existing", "set machines vsphere"],
+  ],
+  [
+    "unknown key",
+    { virtualIP: "192.0.2.10" },
+    [
+      "virtualIP",
+      "is not known",
+      "must be a known key; the nearest one is virtualIp",
+      "rm virtualIP\n" +
+        '           or rename it: pulumi config set virtualIp "$(pulumi config get virtualIP)" && pulumi config rm virtualIP',
+    ],
+  ],
+  [
+    "unknown key that is nearest to a secret",
+    { chapSecrt: "chap-hush" },
+    [
+      "chapSecrt",
+      "is not known",
+      "must be a known key; the nearest one is chapSecret",
+      "rm chapSecrt\n" +
+        '           or rename it: pulumi config set --secret chapSecret "$(pulumi config get chapSecrt)" && pulumi config rm chapSecrt',
+    ],
+  ],
+  [
+    "unknown key that is nearest to a list",
+    { ntpServer: ["192.0.2.1"] },
+    ["ntpServer", "is not known", "must be a known key; the nearest one is ntpServers", "rm ntpServer"],
+  ],
+  [
+    "service name that no certificate can have as its common name",
+    { serviceName: `smt.${"long-".repeat(12)}x.example.com` },
+    [
+      "serviceName",
+      `is "smt.${"long-".repeat(12)}x.example.com"`,
+      "must have at most 64 characters, like any common name of a certificate",
+      "set serviceName smt.example.com",
+    ],
+  ],
+  [
+    "service name that is a node's",
+    { serviceName: "node2.smt-ha.lab" },
+    ["serviceName", 'is "node2.smt-ha.lab"', "must differ from the name of node2", "set serviceName smt.smt-ha.lab"],
+  ],
+  [
+    "service name that is a URL",
+    { serviceName: "https://smt.example.com" },
+    [
+      "serviceName",
+      'is "https://smt.example.com"',
+      "must be a DNS name in lower case",
+      "set serviceName smt.example.com",
+    ],
+  ],
+];
+
+const machines: readonly Refusal[] = [
+  [
+    "missing vCenter password",
+    { "vsphere:password": undefined },
+    [
+      "vsphere:password",
+      "is not set",
+      "must be set, or VSPHERE_PASSWORD in the environment",
+      "set --secret vsphere:password",
+    ],
+  ],
+  [
+    "missing port group",
+    { network: "" },
+    ["network", "is not set", "must be the name of a port group, for machines: vsphere", "set network 'VM Network'"],
+  ],
+  [
+    "too little memory",
+    { memoryMiB: "512" },
+    ["memoryMiB", 'is "512"', "must be a whole number of MiB from 1024 to 1048576", "set memoryMiB 4096"],
+  ],
+];
+
+const disk: readonly Refusal[] = [
+  [
+    "portal without a port",
+    { portal: "192.0.2.3" },
+    ["portal", 'is "192.0.2.3"', "must be ADDRESS:PORT, such as 192.0.2.3:3260", "set portal 192.0.2.3:3260"],
+  ],
+  [
+    "target that is no IQN",
+    { target: "shared" },
+    [
+      "target",
+      'is "shared"',
+      "must be the shared disk's target, an IQN such as iqn.2026-01.com.example:smt",
+      "set target iqn.2026-01.com.example:smt",
+    ],
+  ],
+  [
+    "CHAP user without a secret",
+    { chapSecret: "" },
+    ["chapSecret", "is not set", "must be set together with chapUser", "set --secret chapSecret"],
+  ],
+  [
+    "CHAP secret of two lines",
+    { chapSecret: "hush\nhush" },
+    [
+      "chapSecret",
+      "is not valid",
+      "must be the secret that belongs to chapUser, on one line",
+      "set --secret chapSecret",
+    ],
+  ],
+  [
+    "CHAP user with a space after it",
+    { chapUser: "smt " },
+    ["chapUser", 'is "smt "', "must be the name that the target knows the nodes by, on one line", "set chapUser smt"],
+  ],
+  [
+    "CHAP secret without a user",
+    { chapUser: "" },
+    ["chapUser", "is not set", "must be set together with chapSecret", "set chapUser smt"],
+  ],
+  [
+    "flag that is neither true nor false",
+    { wipeSharedDisk: "yes" },
+    ["wipeSharedDisk", 'is "yes"', "must be true or false", "set wipeSharedDisk false"],
+  ],
+  [
+    "fewer slots than SMT nodes",
+    { ocfsSlots: "2", nodes: [...goodNodes, { name: "node5", address: "192.0.2.15", role: "smt" }] },
+    [
+      "ocfsSlots",
+      'is "2"',
+      "must be at least the number of smt nodes (3), since each of them mounts the file system",
+      "set ocfsSlots 3",
+    ],
+  ],
+];
+
+const cluster: readonly Refusal[] = [
+  [
+    "long cluster name",
+    { clusterName: "seventeen-letters" },
+    [
+      "clusterName",
+      'is "seventeen-letters"',
+      "must be 1 to 16 letters, digits, - or _ (OCFS2 takes no more)",
+      "set clusterName smtha",
+    ],
+  ],
+  [
+    "msgwait below twice the watchdog",
+    { watchdogTimeout: "20" },
+    [
+      "msgwait",
+      'is "30"',
+      "must be at least twice watchdogTimeout (20), or a node could still write after it is taken for dead",
+      "set msgwait 40",
+    ],
+  ],
+];
+
+const requiredWithRepositories =
+  "is required when repositories is set: without mirror credentials SMT mirrors nothing, not even custom repositories";
+
+const smt: readonly Refusal[] = [
+  [
+    "user ID of root",
+    { smtUid: "0" },
+    ["smtUid", 'is "0"', "must be a whole number from 1 to 65533", "set smtUid 480"],
+  ],
+  [
+    "time that does not exist",
+    { mirrorTime: "24:00" },
+    ["mirrorTime", 'is "24:00"', "must be a time of day, HH:MM", "set mirrorTime 01:00"],
+  ],
+  [
+    "repositories without mirror credentials",
+    { repositories: [tools], nuUser: "", nuPassword: "" },
+    ["nuUser", "is not set", requiredWithRepositories, "set nuUser UC1234567"],
+    ["nuPassword", "is not set", requiredWithRepositories, "set --secret nuPassword"],
+  ],
+  [
+    "mirror credentials without a password",
+    { repositories: [], nuUser: "UC1", nuPassword: "" },
+    ["nuPassword", "is not set", "must be set together with nuUser", "set --secret nuPassword"],
+  ],
+  [
+    "mirror credentials without a user",
+    { repositories: [], nuUser: "", nuPassword: "nu-hush" },
+    ["nuUser", "is not set", "must be set together with nuPassword", "set nuUser UC1234567"],
+  ],
+  [
+    "mirror password of two lines",
+    { nuUser: "UC1", nuPassword: "nu-hush\nnu-hush" },
+    [
+      "nuPassword",
+      "is not valid",
+      "must be the password that belongs to nuUser, on one line",
+      "set --secret nuPassword",
+    ],
+  ],
+];
+
+const repositories: readonly Refusal[] = [
+  [
+    "repositories that are no list",
+    { repositories: "SLES11-SP4-Pool" },
+    ["repositories", 'is "SLES11-SP4-Pool"', "must be a list", "rm repositories"],
+  ],
+  [
+    "a repository that is only a name",
+    withRepositories(pool, "Tools"),
+    ["repositories[1]", 'is "Tools"', "must be an object with name", "rm --path 'repositories[1]'"],
+  ],
+  [
+    "unknown key of a repository",
+    withRepositories({ ...tools, uri: "https://rpm.example.com" }),
+    [
+      "repositories[0].uri",
+      "is not known",
+      "must be a known key; the nearest one is url",
+      "rm --path 'repositories[0].uri'\n" +
+        `           or rename it: pulumi config set --path 'repositories[0].url' "$(pulumi config get --path 'repositories[0].uri')"` +
+        " && pulumi config rm --path 'repositories[0].uri'",
+    ],
+  ],
+  [
+    "custom repository without its product and description",
+    withRepositories({ name: "Tools", url: "https://rpm.example.com/tools" }),
+    [
+      "repositories[0].productId",
+      "is not set",
+      "must be a whole number from 1 to 2147483647",
+      "set --path 'repositories[0].productId' 1",
+    ],
+    [
+      "repositories[0].description",
+      "is not set",
+      "must be a text on one line, without |",
+      "set --path 'repositories[0].description' 'In-house packages'",
+    ],
+  ],
+  [
+    "custom repository with a target",
+    withRepositories({ ...tools, target: "sle-11-x86_64" }),
+    [
+      "repositories[0].target",
+      'is "sle-11-x86_64"',
+      "must not be set with url: the product determines it",
+      "rm --path 'repositories[0].target'",
+    ],
+  ],
+  [
+    "custom repository with a dot in its name",
+    withRepositories({ ...tools, name: "Tools-1.2" }),
+    [
+      "repositories[0].name",
+      'is "Tools-1.2"',
+      "must be letters, digits, _ and - for a custom repository",
+      "set --path 'repositories[0].name' Tools-1-2",
+    ],
+  ],
+  [
+    "credentials in a repository's URL",
+    withRepositories({ ...tools, url: "https://me:secret@rpm.example.com/tools" }),
+    [
+      "repositories[0].url",
+      'is "https://me:secret@rpm.example.com/tools"',
+      "must be an http, https, ftp or file URL without credentials",
+      "set --path 'repositories[0].url' https://rpm.example.com/tools",
+    ],
+  ],
+  [
+    "a repository twice",
+    withRepositories(pool, { ...pool, target: "sle-11-i586" }, tools, pool),
+    ["repositories[3]", 'is "SLES11-SP4-Pool"', "must differ from repositories[0]", "rm --path 'repositories[3]'"],
+  ],
+];
+
+const balancing: readonly Refusal[] = [
+  [
+    "masquerading behind SuSEfirewall2",
+    { platform: "sles12", forwarding: "masq" },
+    [
+      "forwarding",
+      'is "masq"',
+      "must be gate or ipip when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+      "set forwarding gate",
+    ],
+  ],
+  [
+    "health page's text that would be a pattern",
+    { receive: "still.*" },
+    [
+      "receive",
+      'is "still.*"',
+      "must be letters, digits, spaces, _ and - (ldirectord takes others as a pattern)",
+      "set receive 'still alive'",
+    ],
+  ],
+  [
+    "fallback that is the director",
+    { fallback: "192.0.2.10" },
+    [
+      "fallback",
+      'is "192.0.2.10"',
+      "must differ from virtualIp, or requests would come back to the director",
+      "set fallback 192.0.2.20",
+    ],
+  ],
+];
+
+const database: readonly Refusal[] = [
+  [
+    "database password of two lines",
+    { databaseRootPassword: "hush\nhush" },
+    [
+      "databaseRootPassword",
+      "is not valid",
+      "must be the password of the database's root, on one line",
+      "set --secret databaseRootPassword",
+    ],
+  ],
+  [
+    "database winner that is a director",
+    { databaseWinner: "node3" },
+    ["databaseWinner", 'is "node3"', "must be the name of an SMT node: node1, node2", "set databaseWinner ''"],
+  ],
+];
+
+const certificates: readonly Refusal[] = [
+  [
+    "certificates of a day",
+    { certificateDays: "1" },
+    ["certificateDays", 'is "1"', "must be a whole number of days from 2 to 1825", "set certificateDays 730"],
+  ],
+  ...[
+    "SMT CA",
+    "/O=Example",
+    "/C=Germany/CN=SMT",
+    "/X=1/CN=SMT",
+    "/CN=SMT/",
+    "/CN=S\\M",
+    `/CN=${"x".repeat(65)}`,
+    "/CN=a\n@@ root",
+  ].map((caSubject): Refusal => [
+    `CA subject ${caSubject}`,
+    { caSubject },
+    [
+      "caSubject",
+      `is ${JSON.stringify(caSubject)}`,
+      "must be a distinguished name with a CN, such as '/O=Example/CN=Example SMT CA', of the types C, ST, L, O, OU, CN and emailAddress",
+      "set caSubject '/O=Example/CN=Example SMT CA'",
+    ],
+  ]),
+];
+
+testRefusals([
+  ...service,
+  ...machines,
+  ...disk,
+  ...cluster,
+  ...smt,
+  ...repositories,
+  ...balancing,
+  ...database,
+  ...certificates,
+]);

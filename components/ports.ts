@@ -1,0 +1,11 @@
+/** The service's TCP ports, by scheme. */
+export const servicePorts = { http: 80, https: 443 } as const;
+
+/** UDP ports of corosync. */
+export const corosyncPorts = { first: 5404, last: 5405 } as const;
+
+/** TCP port of MySQL, for the replication. */
+export const mysqlPort = 3306;
+
+/** TCP port of the kernel's distributed lock manager, which OCFS2 uses. */
+export const dlmPort = 21064;

@@ -1,0 +1,48 @@
+import { tokenTimeout } from "./corosyncConf";
+import type { Platform } from "./platform";
+
+/** What fencing needs to know. */
+export interface FencingArgs {
+  /** By-path name of the SBD partition. */
+  readonly sbdDevice: string;
+  /** Seconds after which a fenced node counts as dead. */
+  readonly msgwait: number;
+}
+
+/**
+ * Minimum uptime, in seconds, before a node starts the cluster. A node that rejoins while its peers are still fencing it
+ * learns that it was fenced, and its cluster services shut down permanently. The peers need the token timeout and the
+ * consensus timeout (1.2 times as long) to miss it, then msgwait; a fifth is margin.
+ */
+export function earliestStart(msgwait: number): number {
+  const missed = tokenTimeout + 1.2 * tokenTimeout;
+  return Math.ceil(1.2 * (missed + msgwait));
+}
+
+/** SBD's configuration: it watches the disk and the cluster. A stale fencing message in a node's slot does not block its start. */
+export function sbdConfig({ sbd }: Pick<Platform, "sbd">, device: string): string {
+  if (sbd === "cluster-glue") {
+    // -W: by a watchdog.
+    return `# Written by smt-ha, changes are lost.
+SBD_DEVICE="${device}"
+SBD_OPTS="-W"
+`;
+  }
+  return `# Written by smt-ha, changes are lost.
+SBD_DEVICE="${device}"
+SBD_PACEMAKER=yes
+SBD_STARTMODE=always
+SBD_DELAY_START=no
+SBD_WATCHDOG_DEV=/dev/watchdog
+SBD_WATCHDOG_TIMEOUT=5
+SBD_TIMEOUT_ACTION=flush,reboot
+`;
+}
+
+/** Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. */
+export function fencing({ sbd }: Pick<Platform, "sbd">, args: FencingArgs): string {
+  const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
+  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 10}s no-quorum-policy=freeze
+primitive stonith-sbd stonith:external/sbd${device} op monitor interval=3600 timeout=60
+`;
+}

@@ -1,0 +1,108 @@
+import type { Forwarding, LoadBalancing } from "../components/ldirectordConf";
+import { platforms, type PlatformName } from "../components/platform";
+import type { Problems } from "./problems";
+import { flag, integer, ipv4Address, oneOf, optional, text, type Checked, type Group, type Values } from "./rules";
+
+/** IPVS schedulers: the guide's first, then by name. */
+const schedulers = ["wlc", "dh", "lblc", "lblcr", "lc", "nq", "rr", "sed", "sh", "wrr"] as const;
+
+export const balancingGroup = {
+  heading: "The load balancer",
+  keys: {
+    checkInterval: {
+      ...integer(1, 3600, 20, "seconds"),
+      default: 20,
+      description: "Seconds between two checks of a real server.",
+    },
+    checkTimeout: {
+      ...integer(1, 300, 5, "seconds"),
+      default: 5,
+      description: "Seconds within which a real server must answer a check. A later answer fails the check.",
+    },
+    failureCount: {
+      ...integer(1, 100, 2),
+      default: 2,
+      description: "Number of failed checks in a row after which a real server gets no more requests.",
+    },
+    autoReload: {
+      ...flag(true),
+      default: true,
+      description:
+        "Whether ldirectord reloads a changed configuration at its next check. false: it keeps the old one until it restarts.",
+    },
+    quiescent: {
+      ...flag(false),
+      default: false,
+      description:
+        "Whether a failed real server stays in the table with weight 0 and keeps its connections. false: it leaves the table.",
+    },
+    scheduler: {
+      ...oneOf(...schedulers),
+      default: "wlc",
+      description: `IPVS scheduler: ${schedulers.slice(0, -1).join(", ")} or ${schedulers[schedulers.length - 1]}.`,
+    },
+    forwarding: {
+      ...oneOf<Forwarding>("gate", "ipip", "masq"),
+      default: "gate",
+      description:
+        "How packets reach the real servers: gate (direct routing), ipip (tunnels) or masq (NAT; the real servers' default gateway must be the service address).",
+    },
+    request: {
+      ...text("a path of letters, digits, / . _ and -, without a leading /", "test.html", /^[\w.-]+(\/[\w.-]+)*$/),
+      default: "test.html",
+      description: "Path of the health page on the real servers, without a leading slash.",
+    },
+    receive: {
+      ...text(
+        "letters, digits, spaces, _ and - (ldirectord takes others as a pattern)",
+        "'still alive'",
+        /^[\w-]+( [\w-]+)*$/,
+      ),
+      default: "still alive",
+      description: "Text of the health page, by which ldirectord recognizes a healthy real server.",
+    },
+    fallback: {
+      ...optional(ipv4Address("192.0.2.20")),
+      default: "",
+      description: "IPv4 address of a server that gets all requests while no real server is healthy. Empty: none.",
+    },
+  },
+} as const satisfies Group;
+
+type BalancingKeys = typeof balancingGroup.keys;
+
+/** What balancing depends on elsewhere in the configuration. */
+interface Surroundings {
+  readonly platform?: PlatformName;
+  readonly firewall?: boolean;
+  readonly virtualIp?: string;
+}
+
+/** Refuses a fallback that leads back to the director, and NAT behind a firewall that breaks it. */
+export function checkBalancing(
+  { fallback, forwarding, platform, firewall, virtualIp }: Checked<BalancingKeys> & Surroundings,
+  problems: Problems,
+): void {
+  if (fallback !== undefined && fallback === virtualIp) {
+    problems.refuse("fallback", "must differ from virtualIp, or requests would come back to the director");
+  }
+  if (platform && platforms[platform].firewall === "SuSEfirewall2" && forwarding === "masq" && firewall) {
+    problems.refuse(
+      "forwarding",
+      "must be gate or ipip when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+    );
+  }
+}
+
+export const loadBalancing = (values: Values<BalancingKeys>): LoadBalancing => ({
+  checkInterval: values.checkInterval,
+  checkTimeout: values.checkTimeout,
+  failureCount: values.failureCount,
+  autoReload: values.autoReload,
+  quiescent: values.quiescent,
+  scheduler: values.scheduler,
+  forwarding: values.forwarding,
+  request: values.request,
+  receive: values.receive,
+  fallback: values.fallback,
+});

@@ -1,0 +1,107 @@
+import type { VspherePlacementArgs } from "../components/vspherePlacement";
+import type { Problems } from "./problems";
+import { flag, integer, optional, secret, text, type Checked, type Group, type Values } from "./rules";
+import type { ConfigSource } from "./source";
+import type { MachineConfig } from "./stackConfig";
+
+export const machinesGroup = {
+  heading: "Machines on vSphere",
+  note:
+    "The vSphere provider has keys of its own: vsphere:vsphereServer, vsphere:user and vsphere:password. The environment " +
+    "variables VSPHERE_SERVER, VSPHERE_USER and VSPHERE_PASSWORD can replace them.",
+  keys: {
+    datacenter: {
+      ...optional(text("the name of a datacenter", "dc1")),
+      default: "",
+      description: "Datacenter, by name. Required with machines vsphere.",
+    },
+    datastore: {
+      ...optional(text("the name of a datastore", "datastore1")),
+      default: "",
+      description: "Datastore of the VMs, by name. Required with machines vsphere.",
+    },
+    resourcePool: {
+      ...optional(text("the path of a resource pool", "cluster1/Resources")),
+      default: "",
+      description: "Resource pool of the VMs, such as cluster1/Resources. Required with machines vsphere.",
+    },
+    network: {
+      ...optional(text("the name of a port group", "'VM Network'")),
+      default: "",
+      description: "Port group of the VMs' only network adapter. Required with machines vsphere.",
+    },
+    template: {
+      ...optional(text("the path of a VM template", "sles12sp5")),
+      default: "",
+      description: "VM template to clone, by name or inventory path. Required with machines vsphere.",
+    },
+    folder: {
+      ...optional(text("the path of a VM folder", "smt")),
+      default: "",
+      description: "VM folder, by path. Empty: the datacenter's root folder.",
+    },
+    cpus: { ...integer(1, 128, 2), default: 2, description: "Virtual CPUs of each VM." },
+    memoryMiB: {
+      ...integer(1024, 1048576, 4096, "MiB"),
+      default: 4096,
+      description: "Memory of each VM, in MiB.",
+    },
+    diskGiB: {
+      ...integer(0, 65536, 40, "GiB"),
+      default: 0,
+      description: "Size of each VM's system disk, in GiB; never less than the template's. 0: the template's size.",
+    },
+    protectMachines: {
+      ...flag(true),
+      default: true,
+      description:
+        "Whether Pulumi refuses to delete a VM, also to replace it. Set it to false before you remove a node, or run pulumi destroy, which leaves the shared disk as it is.",
+    },
+  },
+} as const satisfies Group;
+
+type MachineKeys = typeof machinesGroup.keys;
+
+/** Keys of the vSphere provider, each with the environment variable that can replace it. */
+const providerKeys = [
+  ["vsphereServer", "VSPHERE_SERVER"],
+  ["user", "VSPHERE_USER"],
+  ["password", "VSPHERE_PASSWORD"],
+] as const;
+
+/** Names of the inventory for the machines; refuses the keys that only machines on vSphere need. */
+export function readPlacement(
+  values: Checked<MachineKeys>,
+  environment: ConfigSource["environment"],
+  problems: Problems,
+): VspherePlacementArgs {
+  const required = (key: keyof VspherePlacementArgs): string => {
+    if (problems.isEmpty(key)) {
+      problems.refuse(key, `must be ${machinesGroup.keys[key].must}, for machines: vsphere`);
+    }
+    return values[key] ?? "";
+  };
+  const placement = {
+    datacenter: required("datacenter"),
+    datastore: required("datastore"),
+    resourcePool: required("resourcePool"),
+    network: required("network"),
+    template: required("template"),
+  };
+  for (const [key, variable] of providerKeys) {
+    if (!environment[variable]) {
+      const rule = text(`set, or ${variable} in the environment`, "");
+      problems.check(`vsphere:${key}`, key === "password" ? secret(rule) : rule);
+    }
+  }
+  return placement;
+}
+
+export const machineConfig = (values: Values<MachineKeys>, placement: VspherePlacementArgs): MachineConfig => ({
+  ...placement,
+  folder: values.folder,
+  cpus: values.cpus,
+  memoryMiB: values.memoryMiB,
+  diskGiB: values.diskGiB || undefined,
+  protect: values.protectMachines,
+});

@@ -1,0 +1,145 @@
+import { RunError } from "@pulumi/pulumi";
+import type { ConfigSource } from "./source";
+import type { Rule } from "./rules";
+
+/** Every problem of a configuration, in the order of the checks. Pulumi shows a RunError without a stack trace. */
+export class ConfigError extends RunError {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `the stack's configuration has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n\n${problems.join("\n\n")}\n`,
+    );
+    this.name = "ConfigError";
+  }
+}
+
+/** How a problem is fixed, if not by setting the key to its rule's example. */
+interface Fix {
+  /** Sets the key to this value, a word of the shell. */
+  readonly set?: string;
+  /** Removes the key. */
+  readonly remove?: true;
+  /** Runs these commands; each line is an alternative. */
+  readonly run?: string;
+  /** What is wrong, if not the value: follows the key's name. */
+  readonly found?: string;
+}
+
+/**
+ * Reads a stack's values and collects what is wrong with them.
+ *
+ * Keys are named as in `pulumi config set`: `virtualIp`, `nodes[1].address`, or with another project's namespace,
+ * `vsphere:user`.
+ */
+export class Problems {
+  private readonly refused: string[] = [];
+  /** The rule that each key has been checked by. */
+  private readonly rules = new Map<string, Rule<unknown>>();
+
+  constructor(private readonly source: Pick<ConfigSource, "project" | "values">) {}
+
+  /** A value as text, objects and lists as JSON; undefined if the stack has none. */
+  textOf(key: string): string | undefined {
+    const [name = "", ...steps] = key.split(/[.[\]]+/).filter(Boolean);
+    const value = this.source.values[this.fullName(name)];
+    return value === undefined || steps.length === 0 ? value : toText(descend(JSON.parse(value), steps));
+  }
+
+  isSet(key: string): boolean {
+    return Boolean(this.textOf(key));
+  }
+
+  /** Whether the key is empty on purpose, as by its default. A key without any value has been refused already. */
+  isEmpty(key: string): boolean {
+    return this.textOf(key) === "";
+  }
+
+  /** A key's parsed value; undefined, and refused, if the key breaks the rule. */
+  check<T>(key: string, rule: Rule<T>): T | undefined {
+    this.rules.set(key, rule);
+    const value = this.textOf(key);
+    const result = value === undefined ? undefined : rule.schema.safeParse(value);
+    if (!result?.success) {
+      this.refuse(key, `must be ${rule.must}`);
+    }
+    return result?.data;
+  }
+
+  /** A key's list; empty, and refused, if its value is none. */
+  list(key: string): readonly unknown[] {
+    try {
+      const list: unknown = JSON.parse(this.textOf(key) ?? "[]");
+      if (Array.isArray(list)) {
+        return list;
+      }
+    } catch {
+      // Refused below, like any other value that is no list.
+    }
+    this.refuse(key, "must be a list", { remove: true });
+    return [];
+  }
+
+  /** Refuses each key that is empty, if another one is set. */
+  requireTogether(keys: readonly string[]): void {
+    const present = keys.filter((key) => this.isSet(key));
+    for (const key of keys.filter((other) => this.isEmpty(other))) {
+      if (present.length > 0) {
+        this.refuse(key, `must be set together with ${present.join(" and ")}`);
+      }
+    }
+  }
+
+  /**
+   * Adds a problem.
+   *
+   * @param cause completes "it …"
+   */
+  refuse(key: string, cause: string, { set, remove, run, found = this.shown(key) }: Fix = {}): void {
+    const rule = this.rules.get(key);
+    const fix = run ?? (remove ? removeCommand(key) : setCommand(key, set ?? rule?.example, rule?.secret));
+    this.refused.push(
+      `  ${this.fullName(key)} ${found}\n    cause: it ${cause}\n    fix:   ${fix.replace(/\n/g, "\n           ")}`,
+    );
+  }
+
+  /**
+   * Ends the checks.
+   *
+   * @throws ConfigError with all problems, if there are any
+   */
+  throwIfAny(): void {
+    if (this.refused.length > 0) {
+      throw new ConfigError(this.refused);
+    }
+  }
+
+  private fullName(key: string): string {
+    return /^[\w-]+:/.test(key) ? key : `${this.source.project}:${key}`;
+  }
+
+  private shown(key: string): string {
+    const value = this.textOf(key);
+    if (!value) {
+      return "is not set";
+    }
+    return this.rules.get(key)?.secret ? "is not valid" : `is ${JSON.stringify(value)}`;
+  }
+}
+
+/** The command that sets a key; without a value, Pulumi asks for it. */
+export const setCommand = (key: string, value = "", isSecret = false): string =>
+  ["pulumi config set", isSecret && "--secret", argument(key), value].filter(Boolean).join(" ");
+
+export const removeCommand = (key: string): string => `pulumi config rm ${argument(key)}`;
+
+/** The command that gives a key's value to another key, without showing it. */
+export const renameCommand = (from: string, to: string, isSecret = false): string =>
+  `${setCommand(to, `"$(pulumi config get ${argument(from)})"`, isSecret)} && ${removeCommand(from)}`;
+
+/** A key as the Pulumi CLI takes it: one that leads into a list or an object needs a flag. */
+const argument = (key: string): string => (/[.[]/.test(key) ? `--path '${key}'` : key);
+
+const toText = (value: unknown): string | undefined => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** What names and indexes lead to in a JSON value. */
+const descend = (value: unknown, steps: readonly string[]): unknown =>
+  steps.reduce<unknown>((inner, step) => (inner as Record<string, unknown> | null | undefined)?.[step], value);

@@ -1,0 +1,55 @@
+import { platformNames } from "../components/platform";
+import { nodesKey } from "./nodes";
+import type { Problems } from "./problems";
+import { domainPattern, ipv4Address, oneOf, optional, text, type Group } from "./rules";
+import type { NodeConfig } from "./stackConfig";
+
+export const serviceGroup = {
+  heading: "The service and its nodes",
+  keys: {
+    platform: {
+      ...oneOf(...platformNames),
+      description: "What the nodes run: debian12, sles11 (SLES 11 SP1 with HAE) or sles12 (SLES 12 SP5 with HAE).",
+    },
+    machines: {
+      ...oneOf("vsphere", "existing"),
+      default: "vsphere",
+      description:
+        "vsphere clones a VM for each node from a template; existing takes hosts that already run and answer by SSH, and leaves vSphere alone.",
+    },
+    nodes: nodesKey,
+    virtualIp: {
+      ...ipv4Address("192.0.2.10"),
+      description: "IPv4 address of the service: a free one in the nodes' subnet. The active director holds it.",
+    },
+    serviceName: {
+      ...optional(text("a DNS name in lower case", "smt.example.com", domainPattern)),
+      default: "",
+      description: "DNS name by which clients reach the service. Empty: smt in the nodes' domain.",
+    },
+  },
+} as const satisfies Group;
+
+interface ServiceValues {
+  readonly serviceName?: string;
+  /** DNS domain of the nodes; undefined if refused. */
+  readonly domain?: string;
+}
+
+/** DNS name of the service. */
+export const serviceNameOf = ({ serviceName, domain }: ServiceValues): string => serviceName ?? `smt.${domain}`;
+
+/** Refuses a service name that is a node's, or that no certificate can hold. */
+export function checkServiceName(
+  { serviceName, domain }: ServiceValues,
+  nodes: readonly NodeConfig[],
+  problems: Problems,
+): void {
+  const node = nodes.find(({ name }) => serviceName && [name, `${name}.${domain}`].includes(serviceName));
+  if (node) {
+    problems.refuse("serviceName", `must differ from the name of ${node.name}`, { set: `smt.${domain}` });
+  }
+  if (serviceNameOf({ serviceName, domain }).length > 64) {
+    problems.refuse("serviceName", "must have at most 64 characters, like any common name of a certificate");
+  }
+}
