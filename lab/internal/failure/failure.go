@@ -1,4 +1,4 @@
-// Package failure reports errors as all of the project does: the cause, how to fix it, and the log that says more.
+// Package failure reports errors as all of the project does: the cause, how to fix it, and the log with details.
 package failure
 
 import (
@@ -12,7 +12,7 @@ import (
 type Failure struct {
 	Cause error
 	Fix   string
-	Log   string // file that says more; empty if there is none
+	Log   string // file with details; empty if there is none
 }
 
 // New returns a Failure without a log; the cause is formatted as by fmt.Errorf.

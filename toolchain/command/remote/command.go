@@ -33,7 +33,7 @@ type CommandOutputs struct {
 	Stderr string `pulumi:"stderr"`
 }
 
-// Logging says which streams of a running command go to the engine's log, line by line. Unset: both.
+// Logging selects which streams of a running command go to the engine's log, line by line. Unset: both.
 type Logging string
 
 const (
