@@ -1,4 +1,4 @@
-// The lab's program, behind the commands in this folder: lab/up, lab/down, lab/status and so on.
+// The lab's program, behind the commands in this directory: lab/up, lab/down, lab/status and so on.
 package main
 
 import (
@@ -12,50 +12,52 @@ import (
 
 	"github.com/vmware/govmomi/vim25/mo"
 
-	"smt-ha/lab/internal/host"
+	"smt-ha/lab/internal/failure"
+	"smt-ha/lab/internal/lab"
 	"smt-ha/lab/internal/qemu"
 	"smt-ha/lab/internal/settings"
 	"smt-ha/lab/internal/upstream"
 	"smt-ha/lab/internal/vcenter"
+	"smt-ha/lab/internal/vcenter/client"
 )
 
 func main() {
 	if err := run(settings.StateFromEnvironment(), os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "lab:", err)
+		failure.Print(os.Stderr, "lab", err)
 		os.Exit(1)
 	}
 }
 
 func run(state settings.State, args []string) error {
 	if len(args) == 0 {
-		return errors.New("no command. Next: use lab/up and the other commands in its folder")
+		return failure.New("use lab/up and the other commands in its directory", "no command")
 	}
 	cache := os.Getenv("SMT_HA_CACHE")
 	switch command, rest := args[0], args[1:]; {
 	case command == "up" && len(rest) == 1:
-		return host.Up(state, cache, rest[0])
+		return lab.Up(state, cache, rest[0])
 	case command == "down":
-		return host.Down(state, cache)
+		return lab.Down(state, cache)
 	case command == "status":
-		return host.Status(state)
+		return lab.Status(state)
 	case command == "serve" && len(rest) == 1 && rest[0] == "vcenter":
 		return serveVCenter(state)
 	case command == "serve" && len(rest) == 2 && rest[0] == "upstream":
 		return upstream.Serve(rest[1])
 	case command == "ready" && len(rest) == 1 && rest[0] == "vcenter":
-		return withClient(func(context.Context, *vcenter.Client) error { return nil })
+		return withSession(func(context.Context, *client.Session) error { return nil })
 	case command == "ready" && len(rest) == 1 && rest[0] == "upstream":
 		return upstream.Ready()
 	case command == "address" && len(rest) == 1:
 		return onMachine(rest[0], address)
 	case command == "vcenter" && len(rest) == 1 && rest[0] == "list":
-		return withClient(list)
+		return withSession(list)
 	case command == "vcenter" && len(rest) == 2:
-		return onMachine(rest[1], func(ctx context.Context, client *vcenter.Client, vm mo.VirtualMachine) error {
-			return client.Act(ctx, rest[0], vm)
+		return onMachine(rest[1], func(ctx context.Context, session *client.Session, vm mo.VirtualMachine) error {
+			return session.Act(ctx, rest[0], vm)
 		})
 	}
-	return fmt.Errorf("cannot make out %q. Next: see the first lines of the commands beside lab/up", args)
+	return failure.New("see the first lines of lab/up and the other commands there", "unknown arguments %q", args)
 }
 
 // serveVCenter is the vCenter daemon. Machines outlive it.
@@ -64,7 +66,7 @@ func serveVCenter(state settings.State) error {
 	if err != nil {
 		return err
 	}
-	// Disks refer to the template's: by its name in the cache, for the link may come to point to another.
+	// Machines' disks name the template's in the cache, because the link may later point to another.
 	template, err := filepath.EvalSymlinks(state.Template())
 	if err != nil {
 		return err
@@ -92,36 +94,40 @@ func serveVCenter(state settings.State) error {
 	return nil
 }
 
-func withClient(do func(context.Context, *vcenter.Client) error) error {
+// withSession calls do with a session at the lab's vCenter.
+func withSession(do func(context.Context, *client.Session) error) error {
 	ctx := context.Background()
-	client, err := vcenter.Connect(ctx)
+	session, err := client.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(ctx, client), client.Logout(ctx))
+	return errors.Join(do(ctx, session), session.Logout(ctx))
 }
 
-func onMachine(name string, do func(context.Context, *vcenter.Client, mo.VirtualMachine) error) error {
-	return withClient(func(ctx context.Context, client *vcenter.Client) error {
-		vm, err := client.Machine(ctx, name)
+// onMachine calls do with the machine of this name.
+func onMachine(name string, do func(context.Context, *client.Session, mo.VirtualMachine) error) error {
+	return withSession(func(ctx context.Context, session *client.Session) error {
+		vm, err := session.Machine(ctx, name)
 		if err != nil {
 			return err
 		}
-		return do(ctx, client, vm)
+		return do(ctx, session, vm)
 	})
 }
 
-func address(_ context.Context, _ *vcenter.Client, vm mo.VirtualMachine) error {
-	address := vcenter.Address(vm)
+// address prints the machine's address.
+func address(_ context.Context, _ *client.Session, vm mo.VirtualMachine) error {
+	address := client.Address(vm)
 	if address == "" {
-		return fmt.Errorf("%s (%s) has no address yet. Next: see lab/status", vm.Name, vm.Runtime.PowerState)
+		return failure.New("see its state with: lab/status", "%s (%s) has no address yet", vm.Name, vm.Runtime.PowerState)
 	}
 	fmt.Println(address)
 	return nil
 }
 
-func list(ctx context.Context, client *vcenter.Client) error {
-	machines, err := client.Machines(ctx)
+// list prints each machine's name and power state.
+func list(ctx context.Context, session *client.Session) error {
+	machines, err := session.Machines(ctx)
 	for _, vm := range machines {
 		fmt.Printf("%s %s\n", vm.Name, vm.Runtime.PowerState)
 	}

@@ -1,7 +1,7 @@
-// Command pulumi-resource-command is a stand-in for Pulumi's official command plugin: the official one's code is on no
-// package registry, and machines that this toolchain is for cannot download its release. It has the official schema
-// and behaviour of remote.Command and remote.CopyToRemote, and nothing of local.*. Where the official plugin can be
-// downloaded it is used instead.
+// Command pulumi-resource-command is a stand-in for Pulumi's official command plugin. The official code is on no package
+// registry, and the machines that this toolchain is for cannot download its release. The stand-in has the official schema
+// and behavior of remote.Command and remote.CopyToRemote, and nothing of local.*. Where the official plugin can be
+// downloaded, Pulumi uses that.
 package main
 
 import (

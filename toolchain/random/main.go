@@ -11,7 +11,7 @@ import (
 	"github.com/terraform-providers/terraform-provider-random/shim"
 )
 
-// version is that of @pulumi/random in package.json: Pulumi finds a plugin by it.
+// version is that of @pulumi/random in package.json, because Pulumi finds a plugin by its version.
 const version = "4.21.2"
 
 // provider maps the Terraform resources to the official tokens, such as random:index/randomPassword:RandomPassword.

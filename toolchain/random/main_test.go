@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"strings"
 	"testing"
 )
 
@@ -17,14 +16,7 @@ func TestVersionIsTheOneAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if asked := program.Dependencies["@pulumi/random"]; asked != version {
-		t.Errorf("package.json has @pulumi/random %s, and the plugin says it is %s", asked, version)
-	}
-	build, err := os.ReadFile("../build")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(build), "random-"+version) {
-		t.Errorf("toolchain/build does not install random %s", version)
+		t.Errorf("package.json has @pulumi/random %s, but the plugin's version is %s", asked, version)
 	}
 }
 

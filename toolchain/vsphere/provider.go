@@ -12,7 +12,8 @@ import (
 	shim "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim/sdk-v1"
 )
 
-// Version is that of the official plugin the generated SDK asks for, so that where it can be downloaded it is used.
+// Version is that of the official plugin. The generated SDK asks for it, so that Pulumi uses the official plugin where it can
+// be downloaded.
 const Version = "4.17.0"
 
 // Schema is the package schema of the cut-down provider, written by cmd/sdk.

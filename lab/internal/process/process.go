@@ -18,44 +18,44 @@ import (
 // Process is a process that may belong to an earlier run of this program.
 type Process struct {
 	PID int
-	// start tells a process from a later one with the same PID: clock ticks since boot, from /proc/PID/stat.
+	// start distinguishes a process from a later one with the same PID: clock ticks since boot, from /proc/PID/stat.
 	start string
 }
 
-// Find looks a live process up. A zombie counts as dead.
+// Find returns the live process with this PID. A zombie counts as dead.
 func Find(pid int) (Process, bool) {
 	start, alive := stat(pid)
 	return Process{PID: pid, start: start}, alive
 }
 
-// Alive says whether the very process still runs.
+// Alive reports whether this very process still runs.
 func (p Process) Alive() bool {
 	start, alive := stat(p.PID)
 	return alive && start == p.start
 }
 
-// Spawn starts a command that outlives this program, with its output appended to a file, in folder.
-func Spawn(folder, log string, env []string, name string, args ...string) (Process, error) {
+// Spawn starts a command in a directory. It outlives this program, and its output is appended to the file log.
+func Spawn(dir, log string, env []string, name string, args ...string) (Process, error) {
 	output, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return Process{}, err
 	}
 	defer output.Close()
 	cmd := exec.Command(name, args...)
-	cmd.Dir = folder
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return Process{}, fmt.Errorf("%s does not start: %w", name, err)
+		return Process{}, fmt.Errorf("starting %s: %w", name, err)
 	}
-	// Reaps it, should it end before this program does.
+	// Reaps the process if it ends before this program does.
 	go cmd.Wait()
 	p, _ := Find(cmd.Process.Pid)
 	return p, nil
 }
 
-// Stop asks the process to end, and ends it if it has not after the given time.
+// Stop sends SIGTERM, and SIGKILL if the process still runs after the given time.
 func (p Process) Stop(grace time.Duration) error {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		if !p.Alive() {
@@ -68,20 +68,21 @@ func (p Process) Stop(grace time.Duration) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("process %d does not end", p.PID)
+	return fmt.Errorf("process %d survives SIGKILL", p.PID)
 }
 
-// Wait returns true when the process has ended, false if it has not within the time; a negative time waits for ever.
-func (p Process) Wait(limit time.Duration) bool {
+// Wait returns true when the process has ended, and false if it still runs after the timeout. A negative timeout waits
+// forever.
+func (p Process) Wait(timeout time.Duration) bool {
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if err != nil || !p.Alive() {
 		return !p.Alive()
 	}
 	defer unix.Close(fd)
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(timeout)
 	for {
 		milliseconds := -1
-		if limit >= 0 {
+		if timeout >= 0 {
 			milliseconds = int(max(0, time.Until(deadline)).Milliseconds())
 		}
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, milliseconds)
@@ -92,8 +93,10 @@ func (p Process) Wait(limit time.Duration) bool {
 	}
 }
 
-// Folder is the process's working folder, and Executable the program it runs; empty if they cannot be read.
-func (p Process) Folder() string     { return link(p.PID, "cwd") }
+// Dir is the process's working directory; empty if it cannot be read.
+func (p Process) Dir() string { return link(p.PID, "cwd") }
+
+// Executable is the program that the process runs; empty if it cannot be read.
 func (p Process) Executable() string { return link(p.PID, "exe") }
 
 // Arguments is the process's command line, the program's name first.
@@ -113,12 +116,12 @@ func (p Process) Memory() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Save and Load keep a process on file for the next run of this program.
+// Save records the process in a file, for the next run of this program.
 func (p Process) Save(file string) error {
 	return os.WriteFile(file, fmt.Appendf(nil, "%d %s\n", p.PID, p.start), 0o600)
 }
 
-// Load returns the process that was saved, if it still runs.
+// Load returns the process that Save recorded, and whether it still runs.
 func Load(file string) (Process, bool) {
 	var p Process
 	content, err := os.ReadFile(file)
@@ -141,7 +144,7 @@ func stat(pid int) (start string, alive bool) {
 	if err != nil {
 		return "", false
 	}
-	// The name, in parentheses, may hold anything; the state follows it, and the start time is the 22nd field.
+	// The name, in parentheses, may contain anything; the state follows it, and the start time is the 22nd field.
 	fields := strings.Fields(string(content[strings.LastIndexByte(string(content), ')')+1:]))
 	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
 		return "", false

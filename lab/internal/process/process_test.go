@@ -38,7 +38,7 @@ func TestStopAsksFirst(t *testing.T) {
 	}
 }
 
-func TestStopKillsWhatDoesNotListen(t *testing.T) {
+func TestStopKillsAProcessThatIgnoresSIGTERM(t *testing.T) {
 	p := spawn(t, "trap '' TERM; while :; do sleep 0.05; done")
 	time.Sleep(100 * time.Millisecond)
 	if err := p.Stop(200 * time.Millisecond); err != nil {
@@ -49,7 +49,7 @@ func TestStopKillsWhatDoesNotListen(t *testing.T) {
 	}
 }
 
-func TestWaitLimit(t *testing.T) {
+func TestWaitTimeout(t *testing.T) {
 	p := spawn(t, "sleep 30")
 	if p.Wait(50 * time.Millisecond) {
 		t.Error("Wait says that a sleeping process has ended")
@@ -77,18 +77,18 @@ func TestLoadKnowsTheProcessNotJustItsNumber(t *testing.T) {
 	}
 }
 
-func TestWhatAProcessIs(t *testing.T) {
-	folder, err := filepath.EvalSymlinks(t.TempDir())
+func TestDirArgumentsAndMemory(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Spawn(folder, filepath.Join(t.TempDir(), "log"), nil, "sleep", "30")
+	p, err := Spawn(dir, filepath.Join(t.TempDir(), "log"), nil, "sleep", "30")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Stop(time.Second)
-	if got := p.Folder(); got != folder {
-		t.Errorf("folder %s, want %s", got, folder)
+	if got := p.Dir(); got != dir {
+		t.Errorf("directory %s, want %s", got, dir)
 	}
 	if got := p.Arguments(); !slices.Equal(got, []string{"sleep", "30"}) {
 		t.Errorf("arguments %q", got)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Accelerator is how guest code runs: "kvm" on the processor itself, "tcg" by emulation.
+// Accelerator is how guest code runs: "kvm" directly on the processor, "tcg" by emulation.
 type Accelerator string
 
 const (
@@ -35,16 +35,16 @@ func (a Accelerator) cpu() string {
 	return "Westmere"
 }
 
-// ChooseAccelerator takes SMT_HA_ACCEL if it is set; otherwise KVM if a guest boots with it, else TCG. A device
-// /dev/kvm can exist and still hang its guests, so one is booted: the template's kernel, without a disk, until it stops
-// for want of one. The answer is kept in the cache folder until the host boots again.
+// ChooseAccelerator returns SMT_HA_ACCEL if it is set; otherwise KVM if a guest boots with it, else TCG. /dev/kvm can
+// exist and still hang its guests, so a test guest boots: the template's kernel without a disk, which panics when it
+// finds none. The answer is cached until the host reboots.
 func ChooseAccelerator(template, cache string) (Accelerator, error) {
 	switch forced := Accelerator(os.Getenv("SMT_HA_ACCEL")); forced {
 	case KVM, TCG:
 		return forced, nil
 	case "":
 	default:
-		return "", fmt.Errorf("SMT_HA_ACCEL=%s: it can be kvm or tcg", forced)
+		return "", fmt.Errorf("SMT_HA_ACCEL is %q, but must be kvm or tcg", forced)
 	}
 	if _, err := os.Stat("/dev/kvm"); err != nil {
 		return TCG, nil
@@ -59,7 +59,7 @@ func ChooseAccelerator(template, cache string) (Accelerator, error) {
 			return Accelerator(strings.TrimSpace(answer)), nil
 		}
 	}
-	fmt.Fprintln(os.Stderr, "lab: trying whether /dev/kvm boots a guest (at most 15 seconds, once after each boot)")
+	fmt.Fprintln(os.Stderr, "lab: testing whether a guest boots with /dev/kvm (at most 15 seconds, once after each boot)")
 	answer := TCG
 	if boots(template, KVM, 15*time.Second) {
 		answer = KVM
@@ -67,8 +67,8 @@ func ChooseAccelerator(template, cache string) (Accelerator, error) {
 	return answer, os.WriteFile(remembered, fmt.Appendf(nil, "%s %s\n", bytes.TrimSpace(boot), answer), 0o600)
 }
 
-func boots(template string, accelerator Accelerator, limit time.Duration) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+func boots(template string, accelerator Accelerator, timeout time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	console, err := exec.CommandContext(ctx, "qemu-system-x86_64",
 		"-machine", "pc", "-cpu", accelerator.cpu(), "-accel", accelerator.option(), "-m", "256M",

@@ -20,7 +20,7 @@ func TestChooseAcceleratorForced(t *testing.T) {
 	}
 }
 
-func TestChooseAcceleratorRemembersUntilTheHostBoots(t *testing.T) {
+func TestChooseAcceleratorRemembersUntilTheHostReboots(t *testing.T) {
 	if _, err := os.Stat("/dev/kvm"); err != nil {
 		t.Skip("no /dev/kvm to choose from")
 	}
@@ -31,7 +31,7 @@ func TestChooseAcceleratorRemembersUntilTheHostBoots(t *testing.T) {
 	}
 	cache := t.TempDir()
 	remembered := filepath.Join(cache, "accelerator")
-	// Nothing boots from an empty folder: an answer of KVM can only be the remembered one.
+	// Nothing boots from an empty directory, so KVM can only be the cached answer.
 	if err := os.WriteFile(remembered, []byte(strings.TrimSpace(string(boot))+" kvm\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Guest is what the agent inside a machine says about it.
+// Guest is what the agent inside a machine reports.
 type Guest struct {
 	HostName   string
 	OS         string // pretty name, such as "Debian GNU/Linux 12 (bookworm)"
@@ -23,7 +23,7 @@ type Guest struct {
 	Routes     []Route
 }
 
-// Interface is a network interface of the guest, loopback left out.
+// Interface is a network interface of the guest other than loopback.
 type Interface struct {
 	Name      string
 	MAC       string
@@ -33,7 +33,7 @@ type Interface struct {
 // Route is an IPv4 route of the guest's main table.
 type Route struct {
 	Destination netip.Prefix
-	Gateway     netip.Addr // the zero Addr where there is none
+	Gateway     netip.Addr // the zero Addr if there is none
 	Interface   string
 }
 
@@ -43,10 +43,10 @@ type agent struct {
 	mutex  sync.Mutex
 }
 
-// Ask returns what the guest says about itself, or an error if it does not answer within the limit.
-func (r *Running) Ask(limit time.Duration) (*Guest, error) {
+// Ask returns the guest's report, or an error if the guest does not answer within the timeout.
+func (r *Running) Ask(timeout time.Duration) (*Guest, error) {
 	guest := new(Guest)
-	err := r.agent.session(limit, func(c *conversation) error {
+	err := r.agent.session(timeout, func(c *conversation) error {
 		var host struct {
 			Name string `json:"host-name"`
 		}
@@ -95,7 +95,7 @@ func (r *Running) Ask(limit time.Duration) (*Guest, error) {
 // Shutdown asks the guest to shut down; mode is "powerdown" or "reboot".
 func (r *Running) Shutdown(mode string) error {
 	return r.agent.session(10*time.Second, func(c *conversation) error {
-		// A guest that obeys does not answer; and what is sent last before the end of a session may never arrive.
+		// A guest that obeys does not answer. Wait all the same: a command sent just before a session ends may get lost.
 		if err := c.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 			return err
 		}
@@ -107,8 +107,8 @@ func (r *Running) Shutdown(mode string) error {
 	})
 }
 
-// session runs a few commands on the agent's port, which takes one client at a time.
-func (a *agent) session(limit time.Duration, talk func(*conversation) error) error {
+// session runs a few commands on the agent's port, which accepts one client at a time.
+func (a *agent) session(timeout time.Duration, talk func(*conversation) error) error {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	c, err := dial(a.socket)
@@ -116,7 +116,7 @@ func (a *agent) session(limit time.Duration, talk func(*conversation) error) err
 		return err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
 	if err := c.synchronize(); err != nil {
@@ -125,11 +125,11 @@ func (a *agent) session(limit time.Duration, talk func(*conversation) error) err
 	return talk(c)
 }
 
-// synchronize skips answers to commands of earlier sessions, which the port keeps: the agent precedes its answer to
-// guest-sync-delimited by a byte that occurs nowhere else.
+// synchronize skips the answers that the port still holds from earlier sessions. The agent starts its answer to
+// guest-sync-delimited with a byte that occurs nowhere else.
 func (c *conversation) synchronize() error {
 	id := rand.Int64N(1 << 52)
-	// The same byte resets the agent's parser, should half a command have reached it.
+	// The same byte resets the agent's parser, in case half a command has reached it.
 	if _, err := c.Write([]byte{0xff}); err != nil {
 		return err
 	}

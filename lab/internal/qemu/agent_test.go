@@ -20,13 +20,13 @@ eth0	00000000	010200C0	0003	0	0	0	00000000	0	0	0
 eth0	000200C0	00000000	0001	0	0	0	00FFFFFF	0	0	0
 `
 
-// peer plays a guest agent on a socket in folder: it sends what is there from before, answers each command as told, and nothing to commands that it is
-// not told about.
-func peer(t *testing.T, folder string, before string, answers map[string]string) *Running {
+// peer plays a guest agent on a socket in dir: it first sends the text before, then answers the commands in answers and
+// ignores all others.
+func peer(t *testing.T, dir string, before string, answers map[string]string) *Running {
 	t.Helper()
-	socket := filepath.Join(folder, agentSocket)
-	// As dial does: the folder's path is longer than a socket's may be.
-	t.Chdir(folder)
+	socket := filepath.Join(dir, agentSocket)
+	// As dial does: the directory's path is longer than a socket's may be.
+	t.Chdir(dir)
 	listener, err := net.Listen("unix", agentSocket)
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestAskSilentGuest(t *testing.T) {
 	delete(answers, "guest-get-osinfo")
 	began := time.Now()
 	if guest, err := peer(t, t.TempDir(), "", answers).Ask(200 * time.Millisecond); err == nil {
-		t.Errorf("Ask = %+v of a guest that fell silent", guest)
+		t.Errorf("Ask = %+v of a guest that stopped answering", guest)
 	}
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("gave up after %s", took)
@@ -129,11 +129,11 @@ func TestShutdown(t *testing.T) {
 }
 
 func TestDialLongPath(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), strings.Repeat("a", 60), strings.Repeat("b", 60))
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("a", 60), strings.Repeat("b", 60))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := peer(t, folder, "", guestAnswers()).Ask(5 * time.Second); err != nil {
-		t.Errorf("a socket whose path has %d bytes: %v", len(folder), err)
+	if _, err := peer(t, dir, "", guestAnswers()).Ask(5 * time.Second); err != nil {
+		t.Errorf("a socket whose path has %d bytes: %v", len(dir), err)
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// PrepareDisks makes the disk files what the machine says: creates missing ones, grows smaller ones and removes those
-// it no longer has. It refuses to shrink one.
+// PrepareDisks makes the disk files match the machine: it creates missing ones, grows smaller ones and removes those that
+// the machine no longer has. It refuses to shrink one.
 func (m Machine) PrepareDisks(host Host) error {
-	if err := os.MkdirAll(m.Folder, 0o700); err != nil {
+	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
 		return err
 	}
 	for i, disk := range m.Disks {
-		file := filepath.Join(m.Folder, disk.File)
+		file := filepath.Join(m.Dir, disk.File)
 		size, err := VirtualSize(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && i == 0:
@@ -35,7 +35,7 @@ func (m Machine) PrepareDisks(host Host) error {
 			return err
 		}
 	}
-	present, err := filepath.Glob(filepath.Join(m.Folder, "*.qcow2"))
+	present, err := filepath.Glob(filepath.Join(m.Dir, "*.qcow2"))
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (m Machine) PrepareDisks(host Host) error {
 	return nil
 }
 
-// VirtualSize is the size in bytes of the disk that an image file stands for.
+// VirtualSize returns the size in bytes of the disk in an image file.
 func VirtualSize(file string) (int64, error) {
 	if _, err := os.Stat(file); err != nil {
 		return 0, err
@@ -67,7 +67,7 @@ func VirtualSize(file string) (int64, error) {
 func image(command string, args ...string) error {
 	output, err := exec.Command("qemu-img", append([]string{command, "-q"}, args...)...).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("qemu-img %s: %s", command, strings.TrimSpace(string(output)))
+		return fmt.Errorf("qemu-img %s: %w: %s", command, err, strings.TrimSpace(string(output)))
 	}
 	return nil
 }

@@ -17,13 +17,13 @@ func TestPrepareDisks(t *testing.T) {
 	if err := image("create", "-f", "qcow2", filepath.Join(host.Template, "disk.qcow2"), "8M"); err != nil {
 		t.Fatal(err)
 	}
-	m := Machine{Folder: filepath.Join(t.TempDir(), "node1")}
+	m := Machine{Dir: filepath.Join(t.TempDir(), "node1")}
 	prepare := func(disks ...Disk) error {
 		m.Disks = disks
 		return m.PrepareDisks(host)
 	}
 	size := func(file string) int64 {
-		bytes, err := VirtualSize(filepath.Join(m.Folder, file))
+		bytes, err := VirtualSize(filepath.Join(m.Dir, file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestPrepareDisks(t *testing.T) {
 	if a, b := size("system.qcow2"), size("data.qcow2"); a != 8*mib || b != 4*mib {
 		t.Errorf("created %d and %d bytes", a, b)
 	}
-	info, err := exec.Command("qemu-img", "info", filepath.Join(m.Folder, "system.qcow2")).Output()
+	info, err := exec.Command("qemu-img", "info", filepath.Join(m.Dir, "system.qcow2")).Output()
 	if err != nil || !strings.Contains(string(info), "backing file: "+host.Template) {
 		t.Errorf("the system disk is not an overlay on the template's: %s %v", info, err)
 	}
@@ -48,7 +48,7 @@ func TestPrepareDisks(t *testing.T) {
 	if err := prepare(Disk{"system.qcow2", 16 * mib}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(m.Folder, "data.qcow2")); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(m.Dir, "data.qcow2")); !os.IsNotExist(err) {
 		t.Errorf("a disk that the machine no longer has is still there: %v", err)
 	}
 }

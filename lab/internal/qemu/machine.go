@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Machine is everything about a virtual machine that QEMU needs to know.
+// Machine describes a virtual machine to QEMU.
 type Machine struct {
-	Folder    string // holds the disks and what QEMU leaves behind
+	Dir       string // holds the disks and QEMU's own files
 	Name      string
 	UUID      string
 	CPUs      int32
@@ -18,7 +18,7 @@ type Machine struct {
 	NICs      []NIC
 }
 
-// Disk is a qcow2 file in the machine's folder.
+// Disk is a qcow2 file in the machine's directory.
 type Disk struct {
 	File  string
 	Bytes int64
@@ -30,14 +30,14 @@ type NIC struct {
 	Tap string // name of the interface on the host's side; at most 15 characters
 }
 
-// Host is what all machines share.
+// Host holds the settings that all machines share.
 type Host struct {
-	Template    string // folder with disk.qcow2, vmlinuz and initrd
-	AttachTap   string // program that puts the interface named by its argument on the bridge
+	Template    string // directory with disk.qcow2, vmlinuz and initrd
+	AttachTap   string // program that adds the interface in its first argument to the bridge
 	Accelerator Accelerator
 }
 
-// Files in a machine's folder.
+// Files in a machine's directory.
 const (
 	pidFile           = "qemu.pid"
 	outputFile        = "qemu.log"
@@ -47,15 +47,15 @@ const (
 	customizationFile = "customization.tar"
 )
 
-// CustomizationFile is the tar archive that the guest unpacks when it boots for the first time; it need not exist.
-func (m Machine) CustomizationFile() string { return filepath.Join(m.Folder, customizationFile) }
+// CustomizationFile is the tar archive that the guest unpacks at its first boot. It need not exist.
+func (m Machine) CustomizationFile() string { return filepath.Join(m.Dir, customizationFile) }
 
-// Arguments is the command line after the program's name; it is to be run in the machine's folder. Relative names keep
-// socket paths within the 107 bytes they may have.
+// Arguments returns QEMU's command line after the program's name, to run in the machine's directory. Relative names keep
+// socket paths within their limit of 107 bytes.
 func (m Machine) Arguments(host Host, customized bool) []string {
 	kernel := []string{
 		"root=/dev/vda", "rw", "console=ttyS0", "quiet", "net.ifnames=0", "systemd.getty_auto=no",
-		// What protects real hardware only slows an emulated one down.
+		// These protect real hardware, and only slow down emulated hardware.
 		"mitigations=off", "audit=0",
 	}
 	args := []string{
@@ -73,7 +73,7 @@ func (m Machine) Arguments(host Host, customized bool) []string {
 		"-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
 	}
 	for i, disk := range m.Disks {
-		// The guest's flushes need not reach the host's disk: only the host's own crash could lose them.
+		// The guest's flushes need not reach the host's disk: only a crash of the host could lose them.
 		args = append(args,
 			"-drive", fmt.Sprintf("if=none,id=disk%d,file=%s,format=qcow2,cache=unsafe,discard=unmap", i, escape(disk.File)),
 			"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", i))

@@ -7,7 +7,7 @@ import (
 
 func TestArguments(t *testing.T) {
 	machine := Machine{
-		Folder: "/lab/datastore/node1", Name: "node1", UUID: "d28c3f3d-b21c-4a08-aec7-16760f9a11e1", CPUs: 2, MemoryMiB: 1536,
+		Dir: "/lab/datastore/node1", Name: "node1", UUID: "d28c3f3d-b21c-4a08-aec7-16760f9a11e1", CPUs: 2, MemoryMiB: 1536,
 		Disks: []Disk{{File: "node1.qcow2", Bytes: 8 << 30}, {File: "node1_1.qcow2", Bytes: 1 << 30}},
 		NICs:  []NIC{{MAC: "00:50:56:80:00:01", Tap: "vm-7.0"}, {MAC: "00:50:56:80:00:02", Tap: "vm-7.1"}},
 	}

@@ -11,50 +11,50 @@ import (
 	"smt-ha/lab/internal/process"
 )
 
-const startLimit = 20 * time.Second
+const startTimeout = 20 * time.Second
 
-// Running is a machine that has been switched on. It goes on when this program ends.
+// Running is a machine that is on. It outlives this program.
 type Running struct {
 	Machine
 	Process process.Process
 	agent   agent
 }
 
-// Start switches the machine on. Its disks must have been prepared.
+// Start switches the machine on. Call PrepareDisks first.
 func (m Machine) Start(host Host) (*Running, error) {
 	for _, file := range []string{monitorSocket, agentSocket, outputFile} {
-		if err := os.Remove(filepath.Join(m.Folder, file)); err != nil && !os.IsNotExist(err) {
+		if err := os.Remove(filepath.Join(m.Dir, file)); err != nil && !os.IsNotExist(err) {
 			return nil, err
 		}
 	}
 	_, err := os.Stat(m.CustomizationFile())
-	p, err := process.Spawn(m.Folder, filepath.Join(m.Folder, outputFile), nil, "qemu-system-x86_64", m.Arguments(host, err == nil)...)
+	p, err := process.Spawn(m.Dir, filepath.Join(m.Dir, outputFile), nil, "qemu-system-x86_64", m.Arguments(host, err == nil)...)
 	if err != nil {
 		return nil, err
 	}
 	running := m.running(p)
-	if err := p.Save(filepath.Join(m.Folder, pidFile)); err != nil {
+	if err := p.Save(filepath.Join(m.Dir, pidFile)); err != nil {
 		return nil, errors.Join(err, running.Stop())
 	}
-	// QEMU answers when the machine runs, or ends when it cannot.
-	for deadline := time.Now().Add(startLimit); ; time.Sleep(20 * time.Millisecond) {
+	// QEMU answers once the machine runs, and exits if it cannot run it.
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
 		err := running.monitor("query-status")
 		if err == nil {
 			return running, nil
 		}
 		if !p.Alive() {
-			output, _ := os.ReadFile(filepath.Join(m.Folder, outputFile))
+			output, _ := os.ReadFile(filepath.Join(m.Dir, outputFile))
 			return nil, fmt.Errorf("qemu: %s", strings.TrimSpace(string(output)))
 		}
 		if time.Now().After(deadline) {
-			return nil, errors.Join(fmt.Errorf("qemu does not answer %s after its start: %w", startLimit, err), running.Stop())
+			return nil, errors.Join(fmt.Errorf("qemu does not answer %s after its start: %w", startTimeout, err), running.Stop())
 		}
 	}
 }
 
-// Find returns the machine if it runs, whoever started it.
+// Find returns the machine if it runs, even if an earlier run of this program started it.
 func (m Machine) Find() (*Running, bool) {
-	p, alive := process.Load(filepath.Join(m.Folder, pidFile))
+	p, alive := process.Load(filepath.Join(m.Dir, pidFile))
 	if !alive {
 		return nil, false
 	}
@@ -62,10 +62,10 @@ func (m Machine) Find() (*Running, bool) {
 }
 
 func (m Machine) running(p process.Process) *Running {
-	return &Running{Machine: m, Process: p, agent: agent{socket: filepath.Join(m.Folder, agentSocket)}}
+	return &Running{Machine: m, Process: p, agent: agent{socket: filepath.Join(m.Dir, agentSocket)}}
 }
 
-// Stop switches the machine off at once, as if the power failed.
+// Stop switches the machine off at once, like a power failure.
 func (r *Running) Stop() error {
 	if err := r.monitor("quit"); err == nil && r.Process.Wait(5*time.Second) {
 		return nil
@@ -76,11 +76,11 @@ func (r *Running) Stop() error {
 // Reset presses the machine's reset button.
 func (r *Running) Reset() error { return r.monitor("system_reset") }
 
-// Wait returns when the machine has been switched off, by whatever cause.
+// Wait returns when the machine is off, for any reason.
 func (r *Running) Wait() { r.Process.Wait(-1) }
 
 func (r *Running) monitor(command string) error {
-	c, err := dial(filepath.Join(r.Folder, monitorSocket))
+	c, err := dial(filepath.Join(r.Dir, monitorSocket))
 	if err != nil {
 		return err
 	}

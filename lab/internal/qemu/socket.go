@@ -15,14 +15,14 @@ type conversation struct {
 	decoder *json.Decoder
 }
 
-// dial connects to a socket by way of its folder's descriptor, for the path may be longer than a socket's may be.
+// dial connects to a socket through its directory's descriptor, because the full path may be too long for a socket.
 func dial(socket string) (*conversation, error) {
-	folder, err := os.Open(filepath.Dir(socket))
+	dir, err := os.Open(filepath.Dir(socket))
 	if err != nil {
 		return nil, err
 	}
-	defer folder.Close()
-	conn, err := net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(socket)), time.Second)
+	defer dir.Close()
+	conn, err := net.DialTimeout("unix", fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(socket)), time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (c *conversation) send(command string, arguments any) error {
 	return json.NewEncoder(c).Encode(request)
 }
 
-// ask sends a command and decodes its answer into result, which may be nil; events in between are skipped.
+// ask sends a command, skips events, and decodes the answer into result, which may be nil.
 func (c *conversation) ask(command string, arguments, result any) error {
 	if err := c.send(command, arguments); err != nil {
 		return err

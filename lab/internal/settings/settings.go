@@ -1,4 +1,4 @@
-// Package settings holds what every part of the lab, its stack and its tests agree on.
+// Package settings holds the constants that the parts of the lab, its stack and its tests agree on.
 package settings
 
 import (
@@ -11,13 +11,13 @@ const (
 	Namespace = "smt-ha-lab"
 	Bridge    = "lab0"
 	Subnet    = "192.0.2.0/24"
-	Gateway   = "192.0.2.1" // the lab's host: gateway, time server, and client of the nodes
+	Gateway   = "192.0.2.1" // the machine that runs the lab: gateway, time server, and client of the nodes
 	VCenter   = "192.0.2.2"
 	Portal    = "192.0.2.3"
 	Upstream  = "192.0.2.4"
 )
 
-// Credentials are constants: what they open can be reached from inside the namespace only.
+// Credentials are constants, because what they protect exists only inside the namespace.
 const (
 	VCenterUser     = "administrator@vsphere.local"
 	VCenterPassword = "lab-only-password"
@@ -27,7 +27,7 @@ const (
 	CHAPUser   = "smt-ha"
 	CHAPSecret = "lab-only-secret"
 
-	// The part of the upstream server that asks for an account: its path, as on Novell's update server, and the account.
+	// The protected part of the upstream server: its path, as on Novell's update server, and its account.
 	UpstreamProtected = "/repo/"
 	UpstreamUser      = "lab-mirror"
 	UpstreamPassword  = "lab-only-mirror"
@@ -42,33 +42,36 @@ const (
 	Template   = "debian12"
 )
 
-// State is the lab's state folder.
+// AddressKey is a machine's extraConfig entry with the first address that its customization set.
+const AddressKey = "lab.address"
+
+// State is the lab's state directory.
 type State string
 
-// StateFromEnvironment is the folder that the lab's commands pass on in SMT_HA_LAB.
+// StateFromEnvironment returns the directory that the lab's commands pass in SMT_HA_LAB.
 func StateFromEnvironment() State {
-	folder, err := filepath.Abs(os.Getenv("SMT_HA_LAB"))
+	dir, err := filepath.Abs(os.Getenv("SMT_HA_LAB"))
 	if err != nil || os.Getenv("SMT_HA_LAB") == "" {
-		panic("SMT_HA_LAB is not set: start this program through lab/up and its siblings")
+		panic("SMT_HA_LAB is unset: start this program by lab/up and the other commands there")
 	}
-	return State(folder)
+	return State(dir)
 }
 
-// Path joins elements to the state folder.
+// Path joins elements to the state directory.
 func (s State) Path(elements ...string) string {
 	return filepath.Join(append([]string{string(s)}, elements...)...)
 }
 
-// Marker is the file by which a state folder is known as the lab's, to be removed by `down`.
+// Marker is the file that marks a state directory as a lab's: `down` removes no other.
 func (s State) Marker() string { return s.Path("smt-ha-lab") }
 
-// Template is where the template's files are: a link to the cache.
+// Template is the directory of the template's files: a link to the cache.
 func (s State) Template() string { return s.Path("template") }
 
-// Datastore is the folder that the vCenter's datastore stands for.
+// Datastore is the directory behind the vCenter's datastore.
 func (s State) Datastore() string { return s.Path("datastore") }
 
-// Inventory is the folder of the records of virtual machines.
+// Inventory is the directory with the records of virtual machines.
 func (s State) Inventory() string { return s.Path("inventory") }
 
 // Log is the log file of a service.

@@ -14,9 +14,9 @@ import (
 	"smt-ha/lab/internal/settings"
 )
 
-// Serve serves the folder at the upstream's address, and logs to the standard output.
-func Serve(folder string) error {
-	return http.ListenAndServe(settings.Upstream+":80", Handler(folder, os.Stdout))
+// Serve serves a directory at the upstream's address, and logs to the standard output.
+func Serve(dir string) error {
+	return http.ListenAndServe(settings.Upstream+":80", Handler(dir, os.Stdout))
 }
 
 // Ready returns nil when the upstream answers.
@@ -28,10 +28,10 @@ func Ready() error {
 	return response.Body.Close()
 }
 
-// Handler serves the files below folder, in ranges if asked, and lists folders. What is below settings.UpstreamProtected
-// is for the mirror's account only. Each request becomes a line of the log: address, method, path, range, status.
-func Handler(folder string, log io.Writer) http.Handler {
-	files := http.FileServer(http.Dir(folder))
+// Handler serves the files below a directory, supports ranges and lists directories. Below settings.UpstreamProtected it
+// requires the mirror's account. It logs a line for each request: address, method, path, range, status.
+func Handler(dir string, log io.Writer) http.Handler {
+	files := http.FileServer(http.Dir(dir))
 	return http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
 		seen := &recorder{ResponseWriter: response, status: http.StatusOK}
 		if strings.HasPrefix(path.Clean(request.URL.Path), settings.UpstreamProtected) && !allowed(request) {
@@ -51,7 +51,7 @@ func allowed(request *http.Request) bool {
 	return subtle.ConstantTimeCompare([]byte(given), []byte(wanted)) == 1
 }
 
-// recorder keeps the status of a response.
+// recorder remembers the status of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int

@@ -14,9 +14,9 @@ import (
 )
 
 func TestServesFilesRangesAndTheProtectedPartToTheMirrorOnly(t *testing.T) {
-	folder := t.TempDir()
+	dir := t.TempDir()
 	for _, file := range []string{"lab-updates/a.rpm", settings.UpstreamProtected + "$RCE/Lab-Pool/b.rpm"} {
-		path := filepath.Join(folder, file)
+		path := filepath.Join(dir, file)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestServesFilesRangesAndTheProtectedPartToTheMirrorOnly(t *testing.T) {
 		}
 	}
 	var log bytes.Buffer
-	server := httptest.NewServer(Handler(folder, &log))
+	server := httptest.NewServer(Handler(dir, &log))
 	defer server.Close()
 
 	protected := settings.UpstreamProtected + "$RCE/Lab-Pool/b.rpm"
@@ -70,15 +70,15 @@ func TestServesFilesRangesAndTheProtectedPartToTheMirrorOnly(t *testing.T) {
 	}
 }
 
-// TestTheRepositoriesBuild makes them with the real rpmbuild and createrepo_c.
+// TestTheRepositoriesBuild builds them with the real rpmbuild and createrepo_c.
 func TestTheRepositoriesBuild(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "out")
-	if output, err := exec.Command("../../upstream/build", folder).CombinedOutput(); err != nil {
+	dir := filepath.Join(t.TempDir(), "out")
+	if output, err := exec.Command("../../upstream/build", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	for _, repository := range []string{"lab-updates", "lab-tools", settings.UpstreamProtected + "$RCE/Lab-Pool/sles-11-x86_64"} {
 		for _, pattern := range []string{"repodata/repomd.xml", "noarch/*.noarch.rpm", "src/*.src.rpm"} {
-			found, err := filepath.Glob(filepath.Join(folder, repository, pattern))
+			found, err := filepath.Glob(filepath.Join(dir, repository, pattern))
 			if err != nil || len(found) == 0 {
 				t.Errorf("%s has no %s", repository, pattern)
 			}

@@ -13,11 +13,11 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// customization is a guest's settings, as a customization specification gives them.
+// customization holds a guest's settings from a customization specification.
 type customization struct {
 	hostName string // without the domain
 	domain   string
-	timeZone string // such as Europe/Berlin; the template's where it is empty
+	timeZone string // such as Europe/Berlin; empty keeps the template's
 	dns      []string
 	search   []string
 	nics     []nicSettings
@@ -29,15 +29,15 @@ type nicSettings struct {
 	gateways []netip.Addr
 }
 
-// parseCustomization reads a specification for a machine with so many network cards, and refuses what the guest's
-// stand-in for VMware's tools would not apply.
+// parseCustomization reads a specification for a machine with this many network cards. It refuses settings that the
+// guest's stand-in for VMware's tools does not apply.
 func parseCustomization(spec *types.CustomizationSpec, name string, cards int) (*customization, types.BaseMethodFault) {
 	linux, ok := spec.Identity.(*types.CustomizationLinuxPrep)
 	if !ok {
 		return nil, &types.UncustomizableGuest{UncustomizableGuestOS: fmt.Sprintf("%T", spec.Identity)}
 	}
 	if linux.ScriptText != "" || len(linux.ExtraConfig) > 0 || linux.Password != nil || isTrue(linux.ResetPassword) {
-		return nil, refused("guests of the lab run no customization script and take no password")
+		return nil, refused("guests of the lab run no customization script and accept no password")
 	}
 	if len(spec.NicSettingMap) != cards {
 		return nil, &types.NicSettingMismatch{NumberOfNicsInSpec: int32(len(spec.NicSettingMap)), NumberOfNicsInVM: int32(cards)}
@@ -49,7 +49,7 @@ func parseCustomization(spec *types.CustomizationSpec, name string, cards int) (
 	case *types.CustomizationVirtualMachineName:
 		c.hostName = name
 	default:
-		return nil, refused("guests of the lab take a fixed host name or the machine's, not %T", host)
+		return nil, refused("guests of the lab accept a fixed host name or the machine's, not %T", host)
 	}
 	// The names go into files line by line.
 	if !isName(c.hostName) || c.domain != "" && !isName(c.domain) {
@@ -77,7 +77,7 @@ func parseCustomization(spec *types.CustomizationSpec, name string, cards int) (
 			}
 			settings.address = netip.PrefixFrom(address, length)
 		default:
-			return nil, refused("customization in the lab knows fixed addresses and DHCP, not %T", ip)
+			return nil, refused("customization in the lab supports fixed addresses and DHCP, not %T", ip)
 		}
 		for _, gateway := range adapter.Gateway {
 			address, err := netip.ParseAddr(gateway)
@@ -103,7 +103,7 @@ func parseCustomization(spec *types.CustomizationSpec, name string, cards int) (
 	return c, nil
 }
 
-// address is the first address that the guest will have, or the empty string if only DHCP knows.
+// address returns the first fixed address, or the empty string if DHCP assigns all.
 func (c *customization) address() string {
 	for _, nic := range c.nics {
 		if nic.address.IsValid() {
@@ -113,7 +113,7 @@ func (c *customization) address() string {
 	return ""
 }
 
-// files are what the guest gets to write, by path.
+// files returns the content of the guest's files by path.
 func (c *customization) files() map[string]string {
 	names := c.hostName
 	if c.domain != "" {
@@ -149,7 +149,7 @@ func (c *customization) files() map[string]string {
 	return files
 }
 
-// archive is the tar archive that the guest unpacks into its root.
+// archive returns the tar archive that the guest unpacks into its root.
 func (c *customization) archive() ([]byte, error) {
 	var buffer bytes.Buffer
 	w := tar.NewWriter(&buffer)
@@ -173,7 +173,7 @@ func (c *customization) archive() ([]byte, error) {
 	return buffer.Bytes(), err
 }
 
-// isName says whether text can be a host or domain name (RFC 1123).
+// isName reports whether text can be a host or domain name (RFC 1123).
 func isName(text string) bool {
 	if text == "" || len(text) > 253 {
 		return false

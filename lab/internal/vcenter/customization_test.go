@@ -113,7 +113,7 @@ func TestCustomizationRefusals(t *testing.T) {
 		"bad gateway":    {func(s *types.CustomizationSpec) { adapter(s).Gateway = []string{"gw"} }, `gateway: "gw"`},
 		"bad DNS server": {func(s *types.CustomizationSpec) { s.GlobalIPSettings.DnsServerList = []string{"a\nb"} }, "dnsServerList"},
 		"bad DNS suffix": {func(s *types.CustomizationSpec) { s.GlobalIPSettings.DnsSuffixList = []string{"a b"} }, "dnsSuffixList"},
-		"asks somebody":  {func(s *types.CustomizationSpec) { adapter(s).Ip = &types.CustomizationUnknownIpGenerator{} }, "fixed addresses and DHCP"},
+		"asks the user":  {func(s *types.CustomizationSpec) { adapter(s).Ip = &types.CustomizationUnknownIpGenerator{} }, "fixed addresses and DHCP"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -15,21 +15,21 @@ import (
 )
 
 const (
-	// A booting guest is asked often, for its deployment waits for the answer; one that runs, now and then.
+	// Poll a booting guest often, because its deployment waits for the answer; a running one less often.
 	bootInterval = time.Second
 	runInterval  = 5 * time.Second
-	// An emulated guest under load may take its time.
-	answerLimit = 20 * time.Second
+	// An emulated guest under load answers slowly.
+	answerTimeout = 20 * time.Second
 )
 
-// watch reports what a running machine's guest says, until the machine is off.
+// watch publishes the state of a running machine's guest until the machine is off.
 func (m *machine) watch(running Running) {
 	off := make(chan struct{})
 	go func() {
 		running.Wait()
 		close(off)
 	}()
-	// locked does something under the machine's lock, unless the machine has been switched off or on again since.
+	// locked calls do under the machine's lock, unless the machine has been switched off or on again meanwhile.
 	locked := func(do func(*simulator.Context)) {
 		ctx := m.inventory.context()
 		m.inventory.registry.WithLock(ctx, m.VirtualMachine, func() {
@@ -43,7 +43,7 @@ func (m *machine) watch(running Running) {
 		select {
 		case <-off:
 			locked(func(ctx *simulator.Context) {
-				log.Printf("%s has switched itself off", m.Name)
+				log.Printf("%s powered itself off", m.Name)
 				if fault := m.switchedOff(ctx); fault != nil {
 					log.Print(soapFault(fault).String)
 				}
@@ -51,7 +51,7 @@ func (m *machine) watch(running Running) {
 			return
 		case <-time.After(interval):
 		}
-		guest, err := running.Ask(answerLimit)
+		guest, err := running.Ask(answerTimeout)
 		if err != nil {
 			interval = bootInterval
 			guest = nil
@@ -62,7 +62,7 @@ func (m *machine) watch(running Running) {
 	}
 }
 
-// report publishes the guest's state: what it says about itself, or (nil) that it does not answer.
+// report publishes the guest's state: its own report, or (nil) that it does not answer.
 func (m *machine) report(ctx *simulator.Context, guest *qemu.Guest) {
 	status, running := types.VirtualMachineToolsStatusToolsNotRunning, types.VirtualMachineToolsRunningStatusGuestToolsNotRunning
 	state := types.VirtualMachineGuestStateNotRunning
@@ -82,7 +82,7 @@ func (m *machine) report(ctx *simulator.Context, guest *qemu.Guest) {
 			}
 		}
 	} else if m.Guest.ToolsRunningStatus == string(running) && m.Guest.HostName == "" && len(m.Guest.Net) == 0 {
-		return // and has not answered before
+		return // already published
 	}
 	changes := []types.PropertyChange{
 		{Name: "guest.toolsStatus", Val: status},
@@ -96,8 +96,8 @@ func (m *machine) report(ctx *simulator.Context, guest *qemu.Guest) {
 		{Name: "summary.guest.toolsRunningStatus", Val: string(running)},
 		{Name: "summary.guest.hostName", Val: hostName},
 		{Name: "summary.guest.ipAddress", Val: address},
-		// Waiters for a routable address have to know the routes when they see the address. A waiter that starts late
-		// sees it again with the next answer.
+		// Routes first: a client that waits for a routable address must know them when it sees the address. A client that
+		// starts to wait later sees both with the next answer.
 		{Name: "guest.ipStack", Val: stack},
 		{Name: "guest.net", Val: nics},
 	}
@@ -107,8 +107,8 @@ func (m *machine) report(ctx *simulator.Context, guest *qemu.Guest) {
 	}
 }
 
-// customized publishes that the guest has customized itself, once it answers after its first boot. Its unit does so
-// before the network and everything else starts.
+// customized publishes that the guest has customized itself, once it answers after its first boot: it does so before its
+// network starts.
 func (m *machine) customized(ctx *simulator.Context) {
 	if m.Config.Tools == nil || m.Config.Tools.PendingCustomization == "" {
 		return
@@ -130,7 +130,7 @@ func (m *machine) customized(ctx *simulator.Context) {
 	}
 }
 
-// guestNICs are the guest's interfaces that are network cards of the machine, in the cards' order.
+// guestNICs returns the guest's interfaces on the machine's network cards, in the cards' order.
 func (m *machine) guestNICs(guest *qemu.Guest) []types.GuestNicInfo {
 	var nics []types.GuestNicInfo
 	for _, device := range m.Config.Hardware.Device {
@@ -158,7 +158,7 @@ func (m *machine) guestNICs(guest *qemu.Guest) []types.GuestNicInfo {
 	return nics
 }
 
-// guestStack holds the guest's routes and name.
+// guestStack returns the guest's routes and name.
 func guestStack(guest *qemu.Guest) []types.GuestStackInfo {
 	routes := new(types.NetIpRouteConfigInfo)
 	for _, route := range guest.Routes {

@@ -16,10 +16,10 @@ import (
 	"smt-ha/lab/internal/settings"
 )
 
-// swapPlacement is where machines swap: QEMU's memory is the host's, as with all its processes.
+// swapPlacement is the only one that machines can have: QEMU's memory is swapped like that of any process.
 const swapPlacement = string(types.VirtualMachineConfigInfoSwapPlacementTypeInherit)
 
-// templateSpec is the hardware of the template, whose system disk has so many bytes.
+// templateSpec is the hardware of the template; its system disk has this many bytes.
 func templateSpec(disk int64) (types.VirtualMachineConfigSpec, error) {
 	var devices object.VirtualDeviceList
 	controller, err := devices.CreateSCSIController("pvscsi")
@@ -47,17 +47,17 @@ func templateSpec(disk int64) (types.VirtualMachineConfigSpec, error) {
 	}, err
 }
 
-// folder is where the machine's files are: its folder in the datastore.
-func (m *machine) folder() string {
+// dir is the machine's directory in the datastore, with its files.
+func (m *machine) dir() string {
 	var file object.DatastorePath
 	file.FromString(m.Config.Files.VmPathName)
 	return filepath.Join(m.inventory.state.Datastore(), path.Dir(file.Path))
 }
 
-// hardware is the machine as QEMU has to run it.
+// hardware describes the machine to QEMU.
 func (m *machine) hardware() qemu.Machine {
 	hardware := qemu.Machine{
-		Folder:    m.folder(),
+		Dir:       m.dir(),
 		Name:      m.Name,
 		UUID:      m.Config.Uuid,
 		CPUs:      m.Config.Hardware.NumCPU,
@@ -80,8 +80,8 @@ func (m *machine) hardware() qemu.Machine {
 	return hardware
 }
 
-// assignMACs gives each network card without a static address one of its own, from the range that vCenter uses. The
-// simulator's own would be shared by all clones of a template.
+// assignMACs gives each network card without a static address its own address, from vCenter's range. The simulator would
+// give all clones of a template the same.
 func (m *machine) assignMACs() {
 	for _, device := range m.Config.Hardware.Device {
 		if d, ok := device.(types.BaseVirtualEthernetCard); ok {
@@ -96,36 +96,38 @@ func (m *machine) assignMACs() {
 	}
 }
 
-// checkSpec refuses a change of hardware that the machine could not really have. It is for clones and powered-off
-// machines alike; see checkRunning for the others.
+// checkSpec refuses hardware that the lab's machines cannot really have. It applies to clones and to powered-off machines;
+// checkRunning adds what a running machine cannot change.
 func checkSpec(spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
-	unsupported := map[string]bool{
-		"vAppConfig":            spec.VAppConfig != nil,
-		"crypto":                spec.Crypto != nil,
-		"firmware":              spec.Firmware != "" && spec.Firmware != string(types.GuestOsDescriptorFirmwareTypeBios),
-		"cpuHotAddEnabled":      isTrue(spec.CpuHotAddEnabled),
-		"cpuHotRemoveEnabled":   isTrue(spec.CpuHotRemoveEnabled),
-		"memoryHotAddEnabled":   isTrue(spec.MemoryHotAddEnabled),
-		"nestedHVEnabled":       isTrue(spec.NestedHVEnabled),
-		"cpuAllocation":         limited(spec.CpuAllocation),
-		"memoryAllocation":      limited(spec.MemoryAllocation),
-		"cpuAffinity":           spec.CpuAffinity != nil && len(spec.CpuAffinity.AffinitySet) > 0,
-		"latencySensitivity":    spec.LatencySensitivity != nil && spec.LatencySensitivity.Level != types.LatencySensitivitySensitivityLevelNormal,
-		"files":                 spec.Files != nil && spec.Files.VmPathName != "",
-		"uuid":                  spec.Uuid != "",
-		"instanceUuid":          spec.InstanceUuid != "",
-		"swapPlacement":         spec.SwapPlacement != "" && spec.SwapPlacement != swapPlacement,
-		"vmProfile":             len(spec.VmProfile) > 0,
-		"tagSpecs":              len(spec.TagSpecs) > 0,
-		"managedBy":             spec.ManagedBy != nil,
-		"ftInfo":                spec.FtInfo != nil,
-		"repConfig":             spec.RepConfig != nil,
-		"vcpuConfig":            len(spec.VcpuConfig) > 0,
-		"changeTrackingEnabled": isTrue(spec.ChangeTrackingEnabled),
-	}
-	for property, asked := range unsupported {
-		if asked {
-			return refused("virtual machines of the lab have no %s", property)
+	for _, unsupported := range []struct {
+		property string
+		asked    bool
+	}{
+		{"vAppConfig", spec.VAppConfig != nil},
+		{"crypto", spec.Crypto != nil},
+		{"firmware", spec.Firmware != "" && spec.Firmware != string(types.GuestOsDescriptorFirmwareTypeBios)},
+		{"cpuHotAddEnabled", isTrue(spec.CpuHotAddEnabled)},
+		{"cpuHotRemoveEnabled", isTrue(spec.CpuHotRemoveEnabled)},
+		{"memoryHotAddEnabled", isTrue(spec.MemoryHotAddEnabled)},
+		{"nestedHVEnabled", isTrue(spec.NestedHVEnabled)},
+		{"cpuAllocation", limited(spec.CpuAllocation)},
+		{"memoryAllocation", limited(spec.MemoryAllocation)},
+		{"cpuAffinity", spec.CpuAffinity != nil && len(spec.CpuAffinity.AffinitySet) > 0},
+		{"latencySensitivity", spec.LatencySensitivity != nil && spec.LatencySensitivity.Level != types.LatencySensitivitySensitivityLevelNormal},
+		{"files", spec.Files != nil && spec.Files.VmPathName != ""},
+		{"uuid", spec.Uuid != ""},
+		{"instanceUuid", spec.InstanceUuid != ""},
+		{"swapPlacement", spec.SwapPlacement != "" && spec.SwapPlacement != swapPlacement},
+		{"vmProfile", len(spec.VmProfile) > 0},
+		{"tagSpecs", len(spec.TagSpecs) > 0},
+		{"managedBy", spec.ManagedBy != nil},
+		{"ftInfo", spec.FtInfo != nil},
+		{"repConfig", spec.RepConfig != nil},
+		{"vcpuConfig", len(spec.VcpuConfig) > 0},
+		{"changeTrackingEnabled", isTrue(spec.ChangeTrackingEnabled)},
+	} {
+		if unsupported.asked {
+			return refused("virtual machines of the lab have no %s", unsupported.property)
 		}
 	}
 	for i, change := range spec.DeviceChange {
@@ -136,7 +138,7 @@ func checkSpec(spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
 	return nil
 }
 
-// checkDevice accepts paravirtual hardware, which QEMU has its own kind of.
+// checkDevice accepts paravirtual hardware only: QEMU has its own equivalent of it.
 func checkDevice(index int32, change *types.VirtualDeviceConfigSpec) types.BaseMethodFault {
 	if change.Operation == types.VirtualDeviceConfigSpecOperationRemove {
 		return nil
@@ -166,7 +168,7 @@ func checkDevice(index int32, change *types.VirtualDeviceConfigSpec) types.BaseM
 	}}
 }
 
-// checkRunning refuses a change of a running machine's hardware: QEMU's is fixed while it runs.
+// checkRunning refuses a change of a running machine's hardware: QEMU cannot change it.
 func (m *machine) checkRunning(spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
 	if m.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
 		return nil
@@ -184,7 +186,7 @@ func (m *machine) checkRunning(spec *types.VirtualMachineConfigSpec) types.BaseM
 
 func isTrue(value *bool) bool { return value != nil && *value }
 
-// limited says whether an allocation asks for more than the default, which is no reservation and no limit.
+// limited reports whether an allocation differs from the default: no reservation and no limit.
 func limited(a *types.ResourceAllocationInfo) bool {
 	return a != nil && (a.Reservation != nil && *a.Reservation != 0 || a.Limit != nil && *a.Limit != -1)
 }

@@ -6,9 +6,9 @@ import (
 	"smt-ha/lab/internal/qemu"
 )
 
-// Hypervisor runs machines.
+// Hypervisor runs machines. In the lab it is QEMU; tests use a fake.
 type Hypervisor interface {
-	// PrepareDisks creates, grows and removes disk files as the machine says.
+	// PrepareDisks creates, grows and removes disk files to match the machine.
 	PrepareDisks(qemu.Machine) error
 	// Start switches a machine on.
 	Start(qemu.Machine) (Running, error)
@@ -18,19 +18,19 @@ type Hypervisor interface {
 
 // Running is a machine that is on.
 type Running interface {
-	// Stop cuts the power and returns when the machine is off.
+	// Stop switches the machine off at once, and returns when it is off.
 	Stop() error
 	// Reset presses the reset button.
 	Reset() error
-	// Wait returns when the machine is off, by whatever cause.
+	// Wait returns when the machine is off, for any reason.
 	Wait()
-	// Ask returns what the guest says about itself, or an error if it does not answer within the limit.
-	Ask(limit time.Duration) (*qemu.Guest, error)
+	// Ask returns the guest's report, or an error if the guest does not answer within the timeout.
+	Ask(timeout time.Duration) (*qemu.Guest, error)
 	// Shutdown asks the guest to power down or reboot.
 	Shutdown(mode string) error
 }
 
-// QEMU is the hypervisor of the lab.
+// QEMU is the lab's Hypervisor.
 type QEMU struct{ Host qemu.Host }
 
 func (q QEMU) PrepareDisks(m qemu.Machine) error { return m.PrepareDisks(q.Host) }

@@ -23,7 +23,7 @@ import (
 	"smt-ha/lab/internal/settings"
 )
 
-// inventory is the simulator's inventory and what the lab knows about its machines beyond that.
+// inventory is the simulator's inventory, with the lab's side of its machines.
 type inventory struct {
 	state      settings.State
 	hypervisor Hypervisor
@@ -35,18 +35,18 @@ type inventory struct {
 	machines map[types.ManagedObjectReference]*machine
 }
 
-// record is a machine as it is kept in the state folder.
+// record is a machine as the state directory stores it.
 type record struct {
 	VM mo.VirtualMachine
-	// Booted: the guest has had its chance to customize itself, which it does once.
+	// Booted means that the guest has customized itself, which it does only at its first boot.
 	Booted bool
 }
 
-// newInventory makes the inventory: always the same datacenter, host, datastore, network and template (with a disk of
-// so many bytes), and the machines that the state folder remembers.
+// newInventory creates the inventory: always the same datacenter, host, datastore, network and template (with a disk of
+// this many bytes), and the machines that the state directory records.
 func newInventory(state settings.State, hypervisor Hypervisor, templateDisk int64) (*simulator.Service, error) {
-	for _, folder := range []string{state.Datastore(), state.Inventory()} {
-		if err := os.MkdirAll(folder, 0o700); err != nil {
+	for _, dir := range []string{state.Datastore(), state.Inventory()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 	}
@@ -66,8 +66,8 @@ func newInventory(state settings.State, hypervisor Hypervisor, templateDisk int6
 	return service, nil
 }
 
-// build creates what is the same in every lab. The simulator numbers objects in the order of their creation, so that
-// references in machine records are valid in the next run.
+// build creates the objects that every lab has. The simulator numbers objects in the order of their creation, so
+// references in machine records stay valid in the next run.
 func (inv *inventory) build(templateDisk int64) error {
 	ctx := inv.service.Context
 	client, err := vim25.NewClient(context.Background(), inv.service)
@@ -97,7 +97,7 @@ func (inv *inventory) build(templateDisk int64) error {
 	if _, err := datastores.CreateLocalDatastore(ctx, settings.Datastore, inv.state.Datastore()); err != nil {
 		return err
 	}
-	// Clients compare this version with a machine's before they change it.
+	// Clients compare this version with a machine's before they change the machine.
 	version, err := strconv.Atoi(strings.TrimPrefix(esx.HardwareVersion, "vmx-"))
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (inv *inventory) build(templateDisk int64) error {
 	return inv.buildTemplate(ctx, client, folders, host, templateDisk)
 }
 
-// buildTemplate registers the template. Its hardware is what clones start from; it has no files of its own.
+// buildTemplate registers the template. Clones start from its hardware; it has no files of its own.
 func (inv *inventory) buildTemplate(
 	ctx context.Context, client *vim25.Client, folders *object.DatacenterFolders, host *object.HostSystem, disk int64,
 ) error {
@@ -141,7 +141,7 @@ func (inv *inventory) buildTemplate(
 	return object.NewVirtualMachine(client, inv.template).MarkAsTemplate(ctx)
 }
 
-// restore takes up the machines of an earlier run, and removes what a clone that was cut short left in the datastore.
+// restore loads the machines of an earlier run, and removes directories that an interrupted clone left in the datastore.
 func (inv *inventory) restore() error {
 	files, err := filepath.Glob(filepath.Join(inv.state.Inventory(), "*.json"))
 	if err != nil {
@@ -153,20 +153,20 @@ func (inv *inventory) restore() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		known[filepath.Base(m.folder())] = true
+		known[filepath.Base(m.dir())] = true
 	}
-	// New objects must not take the numbers of restored ones.
+	// New objects must not get the numbers of restored ones.
 	if err := inv.registry.AlignCounter(); err != nil {
 		return err
 	}
-	folders, err := os.ReadDir(inv.state.Datastore())
+	dirs, err := os.ReadDir(inv.state.Datastore())
 	if err != nil {
 		return err
 	}
-	for _, folder := range folders {
-		if !known[folder.Name()] {
-			log.Printf("removing %s, which belongs to no machine", folder.Name())
-			if err := os.RemoveAll(filepath.Join(inv.state.Datastore(), folder.Name())); err != nil {
+	for _, dir := range dirs {
+		if !known[dir.Name()] {
+			log.Printf("removing %s, which belongs to no machine", dir.Name())
+			if err := os.RemoveAll(filepath.Join(inv.state.Datastore(), dir.Name())); err != nil {
 				return err
 			}
 		}
@@ -224,7 +224,7 @@ func (inv *inventory) file(ref types.ManagedObjectReference) string {
 	return filepath.Join(inv.state.Inventory(), ref.Value+".json")
 }
 
-// save keeps a machine on file; the file is whole at any moment.
+// save records a machine in its file, which it replaces atomically.
 func (inv *inventory) save(m *machine) error {
 	var buffer bytes.Buffer
 	if err := types.NewJSONEncoder(&buffer).Encode(record{m.VirtualMachine.VirtualMachine, m.booted}); err != nil {
@@ -237,15 +237,15 @@ func (inv *inventory) save(m *machine) error {
 	return os.Rename(file+".new", file)
 }
 
-// forget removes what is kept of a machine.
+// forget removes a machine's record and files.
 func (inv *inventory) forget(m *machine) error {
 	inv.mutex.Lock()
 	delete(inv.machines, m.Self)
 	inv.mutex.Unlock()
-	return errors.Join(os.Remove(inv.file(m.Self)), os.RemoveAll(m.folder()))
+	return errors.Join(os.Remove(inv.file(m.Self)), os.RemoveAll(m.dir()))
 }
 
-// context is a context of its own: the simulator's locks belong to one.
+// context returns a new context: a context owns the simulator's locks that it takes.
 func (inv *inventory) context() *simulator.Context {
 	ctx := *inv.service.Context
 	return &ctx
@@ -261,7 +261,7 @@ func (inv *inventory) post(ctx *simulator.Context, events ...types.BaseEvent) {
 	})
 }
 
-// completed returns the outcome of a task of the simulator, which it waits for.
+// completed waits for a task of the simulator and returns its outcome.
 func (inv *inventory) completed(ref types.ManagedObjectReference) (types.AnyType, types.BaseMethodFault) {
 	task := inv.registry.Get(ref).(*simulator.Task)
 	task.Wait()

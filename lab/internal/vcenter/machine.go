@@ -17,12 +17,9 @@ import (
 	"smt-ha/lab/internal/settings"
 )
 
-// addressKey is the machine's extraConfig entry with the first address that its customization gave it.
-const addressKey = "lab.address"
-
-// machine stands for a virtual machine in API calls: its methods replace those of the simulator. They do their work
-// before they return, under the simulator's lock on the machine, so that a failure reaches the client as a fault with
-// its text; the task that the API wants is one that has nothing left to do.
+// machine is a virtual machine as API calls see it: its methods replace those of the simulator. They do their work before
+// they return, under the simulator's lock on the machine, so that the client gets a failure as a fault with its text. The
+// task that the API requires has nothing left to do.
 type machine struct {
 	*simulator.VirtualMachine
 	inventory *inventory
@@ -32,26 +29,40 @@ type machine struct {
 	booted  bool
 }
 
-// task returns a task that has ended with a result.
+// task returns a task that has succeeded with this result.
 func (m *machine) task(ctx *simulator.Context, name string, result types.AnyType) types.ManagedObjectReference {
 	return simulator.CreateTask(m.Self, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
 		return result, nil
 	}).Run(ctx)
 }
 
-// CloneVMTask makes a machine of the template.
+// taskResponse is the response of every method that returns a task.
+type taskResponse interface {
+	~struct {
+		Returnval types.ManagedObjectReference `xml:"returnval" json:"returnval"`
+	}
+}
+
+// respond returns the two alternatives of a method's body: a response with a task that has succeeded, or the fault.
+func respond[Response taskResponse](
+	ctx *simulator.Context, m *machine, task string, result types.AnyType, fault types.BaseMethodFault,
+) (*Response, *soap.Fault) {
+	if fault != nil {
+		return nil, soapFault(fault)
+	}
+	return &Response{Returnval: m.task(ctx, task, result)}, nil
+}
+
+// CloneVMTask creates a machine from the template.
 func (m *machine) CloneVMTask(ctx *simulator.Context, req *types.CloneVM_Task) soap.HasFault {
 	body := new(methods.CloneVM_TaskBody)
 	clone, fault := m.clone(ctx, req)
-	if fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
-	}
-	body.Res = &types.CloneVM_TaskResponse{Returnval: m.task(ctx, "cloneVm", clone.Self)}
+	body.Res, body.Fault_ = respond[types.CloneVM_TaskResponse](ctx, m, "cloneVm", clone, fault)
 	return body
 }
 
-func (m *machine) clone(ctx *simulator.Context, req *types.CloneVM_Task) (*machine, types.BaseMethodFault) {
+// clone returns the reference of the new machine.
+func (m *machine) clone(ctx *simulator.Context, req *types.CloneVM_Task) (types.AnyType, types.BaseMethodFault) {
 	if m.Self != m.inventory.template {
 		return nil, refused("the lab clones %s only, not %s", settings.Template, m.Name)
 	}
@@ -68,28 +79,27 @@ func (m *machine) clone(ctx *simulator.Context, req *types.CloneVM_Task) (*machi
 	if existing := m.inventory.registry.FindByName(req.Name, folder.ChildEntity); existing != nil {
 		return nil, &types.DuplicateName{Name: req.Name, Object: existing.Reference()}
 	}
-	for property, ref := range map[string]*types.ManagedObjectReference{
-		"pool": req.Spec.Location.Pool, "datastore": req.Spec.Location.Datastore, "host": req.Spec.Location.Host,
-	} {
+	location := &req.Spec.Location
+	if location.Pool == nil {
+		return nil, &types.InvalidArgument{InvalidProperty: "spec.location.pool"}
+	}
+	for _, ref := range []*types.ManagedObjectReference{location.Pool, location.Datastore, location.Host} {
 		if ref != nil && m.inventory.registry.Get(*ref) == nil {
 			return nil, &types.ManagedObjectNotFound{Obj: *ref}
-		}
-		if property == "pool" && ref == nil {
-			return nil, &types.InvalidArgument{InvalidProperty: "spec.location.pool"}
 		}
 	}
 	hardware := req.Spec.Config
 	if hardware == nil {
 		hardware = new(types.VirtualMachineConfigSpec)
 	}
-	hardware.DeviceChange = append(hardware.DeviceChange, req.Spec.Location.DeviceChange...)
-	req.Spec.Location.DeviceChange = nil
+	hardware.DeviceChange = append(hardware.DeviceChange, location.DeviceChange...)
+	location.DeviceChange = nil
 	if fault := checkSpec(hardware); fault != nil {
 		return nil, fault
 	}
 	customization, powerOn := req.Spec.Customization, req.Spec.PowerOn
 	req.Spec.Customization, req.Spec.PowerOn = nil, false
-	// The simulator would derive them from the name, which may come again.
+	// The simulator would derive them from the name, which a later machine may have again.
 	req.Spec.Config = &types.VirtualMachineConfigSpec{Uuid: uuid.NewString(), InstanceUuid: uuid.NewString()}
 
 	response := m.VirtualMachine.CloneVMTask(ctx, req).(*methods.CloneVM_TaskBody)
@@ -110,10 +120,10 @@ func (m *machine) clone(ctx *simulator.Context, req *types.CloneVM_Task) (*machi
 			}
 		}
 	})
-	return clone, fault
+	return clone.Self, fault
 }
 
-// finish makes a clone of the simulator a machine with disks.
+// finish turns a clone of the simulator into a machine with disks.
 func (m *machine) finish(
 	ctx *simulator.Context, hardware *types.VirtualMachineConfigSpec, custom *types.CustomizationSpec, powerOn bool,
 ) types.BaseMethodFault {
@@ -131,28 +141,31 @@ func (m *machine) finish(
 	return nil
 }
 
-// ReconfigVMTask changes hardware (off), annotation and extraConfig (always).
+// ReconfigVMTask changes hardware (while the machine is off), annotation and extraConfig (at any time).
 func (m *machine) ReconfigVMTask(ctx *simulator.Context, req *types.ReconfigVM_Task) soap.HasFault {
 	body := new(methods.ReconfigVM_TaskBody)
-	fault := m.checkChangeable()
-	if fault == nil {
-		fault = checkSpec(&req.Spec)
-	}
-	if fault == nil {
-		fault = m.checkRunning(&req.Spec)
-	}
-	if fault == nil && req.Spec.Name != "" && req.Spec.Name != m.Name {
-		fault = refused("machines of the lab keep their name: %s", m.Name)
-	}
+	fault := m.checkReconfigure(&req.Spec)
 	if fault == nil {
 		fault = m.reconfigure(ctx, &req.Spec)
 	}
-	if fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
-	}
-	body.Res = &types.ReconfigVM_TaskResponse{Returnval: m.task(ctx, "reconfigVm", nil)}
+	body.Res, body.Fault_ = respond[types.ReconfigVM_TaskResponse](ctx, m, "reconfigVm", nil, fault)
 	return body
+}
+
+func (m *machine) checkReconfigure(spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
+	if fault := m.checkChangeable(); fault != nil {
+		return fault
+	}
+	if fault := checkSpec(spec); fault != nil {
+		return fault
+	}
+	if fault := m.checkRunning(spec); fault != nil {
+		return fault
+	}
+	if spec.Name != "" && spec.Name != m.Name {
+		return refused("machines of the lab keep their name: %s", m.Name)
+	}
+	return nil
 }
 
 func (m *machine) checkChangeable() types.BaseMethodFault {
@@ -162,7 +175,7 @@ func (m *machine) checkChangeable() types.BaseMethodFault {
 	return nil
 }
 
-// reconfigure applies a checked change.
+// reconfigure applies a change that has been checked.
 func (m *machine) reconfigure(ctx *simulator.Context, spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
 	response := m.VirtualMachine.ReconfigVMTask(ctx, &types.ReconfigVM_Task{This: m.Self, Spec: *spec}).(*methods.ReconfigVM_TaskBody)
 	if _, fault := m.inventory.completed(response.Res.Returnval); fault != nil {
@@ -174,24 +187,20 @@ func (m *machine) reconfigure(ctx *simulator.Context, spec *types.VirtualMachine
 		if err := m.inventory.hypervisor.PrepareDisks(m.hardware()); err != nil {
 			return failed(err)
 		}
-		// The simulator lists network cards as the guest's; there is no guest.
+		// The simulator reports the network cards as the guest's, but no guest runs.
 		m.report(ctx, nil)
 	}
 	return m.save()
 }
 
-// CustomizeVMTask gives the guest its settings for the first boot.
+// CustomizeVMTask sets what the guest applies at its first boot.
 func (m *machine) CustomizeVMTask(ctx *simulator.Context, req *types.CustomizeVM_Task) soap.HasFault {
 	body := new(methods.CustomizeVM_TaskBody)
 	fault := m.checkChangeable()
 	if fault == nil {
 		fault = m.customize(ctx, &req.Spec)
 	}
-	if fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
-	}
-	body.Res = &types.CustomizeVM_TaskResponse{Returnval: m.task(ctx, "customizeVm", nil)}
+	body.Res, body.Fault_ = respond[types.CustomizeVM_TaskResponse](ctx, m, "customizeVm", nil, fault)
 	return body
 }
 
@@ -202,7 +211,7 @@ func (m *machine) customize(ctx *simulator.Context, spec *types.CustomizationSpe
 		}
 	}
 	if m.booted {
-		return refused("guests of the lab customize themselves when they boot for the first time, and %s has booted", m.Name)
+		return refused("guests of the lab customize themselves at their first boot, and %s has booted", m.Name)
 	}
 	custom, fault := parseCustomization(spec, m.Name, len(m.hardware().NICs))
 	if fault != nil {
@@ -215,7 +224,7 @@ func (m *machine) customize(ctx *simulator.Context, spec *types.CustomizationSpe
 	if err := os.WriteFile(m.hardware().CustomizationFile(), archive, 0o600); err != nil {
 		return failed(err)
 	}
-	extra := object.OptionValueList(m.Config.ExtraConfig).Join(&types.OptionValue{Key: addressKey, Value: custom.address()})
+	extra := object.OptionValueList(m.Config.ExtraConfig).Join(&types.OptionValue{Key: settings.AddressKey, Value: custom.address()})
 	ctx.Update(m.VirtualMachine, []types.PropertyChange{
 		{Name: "config.tools.pendingCustomization", Val: uuid.NewString()},
 		{Name: "config.extraConfig", Val: []types.BaseOptionValue(extra)},
@@ -229,11 +238,7 @@ func (m *machine) customize(ctx *simulator.Context, spec *types.CustomizationSpe
 // PowerOnVMTask starts QEMU.
 func (m *machine) PowerOnVMTask(ctx *simulator.Context, _ *types.PowerOnVM_Task) soap.HasFault {
 	body := new(methods.PowerOnVM_TaskBody)
-	if fault := m.powerOn(ctx); fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
-	}
-	body.Res = &types.PowerOnVM_TaskResponse{Returnval: m.task(ctx, "powerOn", nil)}
+	body.Res, body.Fault_ = respond[types.PowerOnVM_TaskResponse](ctx, m, "powerOn", nil, m.powerOn(ctx))
 	return body
 }
 
@@ -262,49 +267,47 @@ func (m *machine) powerOn(ctx *simulator.Context) types.BaseMethodFault {
 	return m.save()
 }
 
-// PowerOffVMTask cuts the power.
+// PowerOffVMTask stops QEMU at once.
 func (m *machine) PowerOffVMTask(ctx *simulator.Context, _ *types.PowerOffVM_Task) soap.HasFault {
 	body := new(methods.PowerOffVM_TaskBody)
-	fault := m.require(types.VirtualMachinePowerStatePoweredOn)
-	if fault == nil {
-		if err := m.running.Stop(); err != nil {
-			fault = failed(err)
-		} else {
-			fault = m.switchedOff(ctx)
-		}
-	}
-	if fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
-	}
-	body.Res = &types.PowerOffVM_TaskResponse{Returnval: m.task(ctx, "powerOff", nil)}
+	body.Res, body.Fault_ = respond[types.PowerOffVM_TaskResponse](ctx, m, "powerOff", nil, m.powerOff(ctx))
 	return body
+}
+
+func (m *machine) powerOff(ctx *simulator.Context) types.BaseMethodFault {
+	if fault := m.require(types.VirtualMachinePowerStatePoweredOn); fault != nil {
+		return fault
+	}
+	if err := m.running.Stop(); err != nil {
+		return failed(err)
+	}
+	return m.switchedOff(ctx)
 }
 
 // ResetVMTask presses the reset button.
 func (m *machine) ResetVMTask(ctx *simulator.Context, _ *types.ResetVM_Task) soap.HasFault {
 	body := new(methods.ResetVM_TaskBody)
-	fault := m.require(types.VirtualMachinePowerStatePoweredOn)
-	if fault == nil {
-		if err := m.running.Reset(); err != nil {
-			fault = failed(err)
-		}
+	body.Res, body.Fault_ = respond[types.ResetVM_TaskResponse](ctx, m, "reset", nil, m.reset(ctx))
+	return body
+}
+
+func (m *machine) reset(ctx *simulator.Context) types.BaseMethodFault {
+	if fault := m.require(types.VirtualMachinePowerStatePoweredOn); fault != nil {
+		return fault
 	}
-	if fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
+	if err := m.running.Reset(); err != nil {
+		return failed(err)
 	}
 	m.report(ctx, nil)
 	ctx.Update(m.VirtualMachine, []types.PropertyChange{{Name: "runtime.bootTime", Val: time.Now()}})
 	m.inventory.post(ctx, &types.VmResettingEvent{VmEvent: m.event()})
-	body.Res = &types.ResetVM_TaskResponse{Returnval: m.task(ctx, "reset", nil)}
-	return body
+	return nil
 }
 
 // ShutdownGuest asks the guest to shut down and does not wait.
 func (m *machine) ShutdownGuest(_ *simulator.Context, _ *types.ShutdownGuest) soap.HasFault {
 	body := new(methods.ShutdownGuestBody)
-	if fault := m.tellGuest("powerdown"); fault != nil {
+	if fault := m.askGuest("powerdown"); fault != nil {
 		body.Fault_ = soapFault(fault)
 		return body
 	}
@@ -315,7 +318,7 @@ func (m *machine) ShutdownGuest(_ *simulator.Context, _ *types.ShutdownGuest) so
 // RebootGuest asks the guest to reboot and does not wait.
 func (m *machine) RebootGuest(_ *simulator.Context, _ *types.RebootGuest) soap.HasFault {
 	body := new(methods.RebootGuestBody)
-	if fault := m.tellGuest("reboot"); fault != nil {
+	if fault := m.askGuest("reboot"); fault != nil {
 		body.Fault_ = soapFault(fault)
 		return body
 	}
@@ -323,7 +326,7 @@ func (m *machine) RebootGuest(_ *simulator.Context, _ *types.RebootGuest) soap.H
 	return body
 }
 
-func (m *machine) tellGuest(mode string) types.BaseMethodFault {
+func (m *machine) askGuest(mode string) types.BaseMethodFault {
 	if fault := m.require(types.VirtualMachinePowerStatePoweredOn); fault != nil {
 		return fault
 	}
@@ -336,7 +339,7 @@ func (m *machine) tellGuest(mode string) types.BaseMethodFault {
 	return nil
 }
 
-// DestroyTask removes the machine and its disks.
+// DestroyTask removes the machine and its disks. The machine must be off.
 func (m *machine) DestroyTask(ctx *simulator.Context, _ *types.Destroy_Task) soap.HasFault {
 	body := new(methods.Destroy_TaskBody)
 	fault := m.checkChangeable()
@@ -346,11 +349,7 @@ func (m *machine) DestroyTask(ctx *simulator.Context, _ *types.Destroy_Task) soa
 	if fault == nil {
 		fault = m.destroy(ctx)
 	}
-	if fault != nil {
-		body.Fault_ = soapFault(fault)
-		return body
-	}
-	body.Res = &types.Destroy_TaskResponse{Returnval: m.task(ctx, "destroy", nil)}
+	body.Res, body.Fault_ = respond[types.Destroy_TaskResponse](ctx, m, "destroy", nil, fault)
 	return body
 }
 
@@ -365,7 +364,7 @@ func (m *machine) destroy(ctx *simulator.Context) types.BaseMethodFault {
 	return nil
 }
 
-// require is the fault of a machine that is not in a power state.
+// require returns a fault unless the machine is in this power state.
 func (m *machine) require(state types.VirtualMachinePowerState) types.BaseMethodFault {
 	if m.Runtime.PowerState == state {
 		return nil
@@ -373,7 +372,7 @@ func (m *machine) require(state types.VirtualMachinePowerState) types.BaseMethod
 	return &types.InvalidPowerState{RequestedState: state, ExistingState: m.Runtime.PowerState}
 }
 
-// switched publishes that the machine is on (running) or off (nil), and watches over one that is on.
+// switched publishes that the machine is on (running) or off (nil), and watches a machine that is on.
 func (m *machine) switched(ctx *simulator.Context, running Running) {
 	m.running = running
 	state, boot := types.VirtualMachinePowerStatePoweredOff, types.AnyType(nil)
@@ -398,7 +397,7 @@ func (m *machine) switchedOff(ctx *simulator.Context) types.BaseMethodFault {
 	return m.save()
 }
 
-// reattach finds out, after a restart of this program, whether the machine is on.
+// reattach determines, after a restart of this program, whether the machine is on.
 func (m *machine) reattach(ctx *simulator.Context) {
 	running, found := m.inventory.hypervisor.Find(m.hardware())
 	if !found {
@@ -409,12 +408,12 @@ func (m *machine) reattach(ctx *simulator.Context) {
 
 func (m *machine) save() types.BaseMethodFault {
 	if err := m.inventory.save(m); err != nil {
-		return failed(fmt.Errorf("%s cannot be kept on file: %w", m.Name, err))
+		return failed(fmt.Errorf("saving %s: %w", m.Name, err))
 	}
 	return nil
 }
 
-// event is what all events about the machine say.
+// event returns the part that all events about the machine share.
 func (m *machine) event() types.VmEvent {
 	argument := types.EntityEventArgument{Name: m.Name}
 	event := types.VmEvent{Event: types.Event{Vm: &types.VmEventArgument{EntityEventArgument: argument, Vm: m.Self}}}

@@ -1,8 +1,7 @@
 // Package vcenter serves the vCenter API on govmomi's simulator, with virtual machines that are real.
 //
-// The simulator keeps the inventory; this package stands between it and the client for everything that concerns a
-// machine: what the API is asked for is done to QEMU, and what QEMU and the guest do is reported. What the lab cannot do
-// is refused.
+// The simulator keeps the inventory. For everything that concerns a machine, this package stands between it and the client:
+// it applies API calls to QEMU and publishes what QEMU and the guest do. It refuses calls that the lab cannot perform.
 package vcenter
 
 import (
@@ -37,8 +36,8 @@ import (
 // Server is a vCenter.
 type Server struct{ http *simulator.Server }
 
-// Start serves the vCenter API at address (host:port) and takes up the machines of an earlier run. The template's disk
-// has templateDisk bytes.
+// Start serves the vCenter API at address (host:port), with the machines of an earlier run. The template's disk has
+// templateDisk bytes.
 func Start(state settings.State, hypervisor Hypervisor, templateDisk int64, address string) (*Server, error) {
 	certificate, err := loadCertificate(state.Path("vcenter.pem"), address)
 	if err != nil {
@@ -56,11 +55,11 @@ func Start(state settings.State, hypervisor Hypervisor, templateDisk int64, addr
 	return &Server{server}, nil
 }
 
-// Close stops serving; machines go on.
+// Close stops serving. Machines keep running.
 func (s *Server) Close() { s.http.Close() }
 
-// refuseREST refuses the REST services, which the simulator would pretend (content libraries, tags, …), but for the
-// sessions that clients open before anything else, and for asking which tags an object has: none.
+// refuseREST refuses the REST services, which the simulator would only pretend to perform (content libraries, tags, …).
+// Exceptions are the sessions that clients open first, and listing an object's tags: there are none.
 func refuseREST(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var served bool
@@ -81,7 +80,7 @@ func refuseREST(next http.Handler) http.Handler {
 	})
 }
 
-// loadCertificate reads the server's self-signed certificate and key from file, which it writes first if need be.
+// loadCertificate reads the server's self-signed certificate and key from file. It creates the file if there is none.
 func loadCertificate(file, address string) (tls.Certificate, error) {
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

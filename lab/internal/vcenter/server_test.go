@@ -26,9 +26,10 @@ import (
 
 	"smt-ha/lab/internal/qemu"
 	"smt-ha/lab/internal/settings"
+	"smt-ha/lab/internal/vcenter/client"
 )
 
-// fakeHypervisor stands in for QEMU, which these tests need not start: it keeps note of what it is told.
+// fakeHypervisor stands in for QEMU, which these tests need not start. It records its calls.
 type fakeHypervisor struct {
 	mutex    sync.Mutex
 	prepared map[string]qemu.Machine
@@ -43,7 +44,7 @@ type fakeRunning struct {
 	once    sync.Once
 	mutex   sync.Mutex
 	guest   *qemu.Guest
-	told    []string
+	calls   []string
 }
 
 func newFake() *fakeHypervisor {
@@ -87,7 +88,7 @@ func (r *fakeRunning) Stop() error {
 }
 
 func (r *fakeRunning) Reset() error {
-	r.tell("reset")
+	r.record("reset")
 	r.answer(nil)
 	return nil
 }
@@ -95,7 +96,7 @@ func (r *fakeRunning) Reset() error {
 func (r *fakeRunning) Wait() { <-r.off }
 
 func (r *fakeRunning) Shutdown(mode string) error {
-	r.tell(mode)
+	r.record(mode)
 	return nil
 }
 
@@ -114,19 +115,19 @@ func (r *fakeRunning) answer(guest *qemu.Guest) {
 	r.guest = guest
 }
 
-func (r *fakeRunning) tell(what string) {
+func (r *fakeRunning) record(call string) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.told = append(r.told, what)
+	r.calls = append(r.calls, call)
 }
 
-func (r *fakeRunning) heard() string {
+func (r *fakeRunning) recorded() string {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	return strings.Join(r.told, " ")
+	return strings.Join(r.calls, " ")
 }
 
-// lab is a vCenter under test and a client of it.
+// lab is a vCenter under test with a client.
 type lab struct {
 	*testing.T
 	ctx        context.Context
@@ -230,7 +231,7 @@ func (l *lab) must(task *object.Task, err error) {
 	}
 }
 
-// refuses checks that a call or its task fails with a fault of type F and a text.
+// refuses checks that a call or its task fails with a fault of type F that has this text.
 func refuses[F types.BaseMethodFault](l *lab, text string, err error) {
 	l.Helper()
 	var want F
@@ -289,11 +290,11 @@ func TestInventory(t *testing.T) {
 	}
 	wrong := *l.server.http.URL
 	wrong.User = nil
-	client, err := govmomi.NewClient(l.ctx, &wrong, true)
+	stranger, err := govmomi.NewClient(l.ctx, &wrong, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := find.NewFinder(client.Client).DefaultDatacenter(l.ctx); err == nil {
+	if _, err := find.NewFinder(stranger.Client).DefaultDatacenter(l.ctx); err == nil {
 		t.Error("the inventory can be read without a login")
 	}
 }
@@ -341,7 +342,7 @@ func TestCloneHasTheHardwareAskedFor(t *testing.T) {
 	l.must(vm.PowerOn(l.ctx))
 	got := l.hypervisor.running("node1").machine
 	want := qemu.Machine{
-		Folder: filepath.Join(l.state.Datastore(), "node1"), Name: "node1", UUID: properties.Config.Uuid, CPUs: 2, MemoryMiB: 1536,
+		Dir: filepath.Join(l.state.Datastore(), "node1"), Name: "node1", UUID: properties.Config.Uuid, CPUs: 2, MemoryMiB: 1536,
 		Disks: []qemu.Disk{{File: "node1.qcow2", Bytes: 10 << 30}},
 	}
 	if len(got.NICs) != 1 || !strings.HasPrefix(got.NICs[0].MAC, "00:50:56:") || got.NICs[0].Tap != vm.Reference().Value+".0" {
@@ -429,6 +430,12 @@ func TestRefusals(t *testing.T) {
 	refuses[*types.NotSupported](l, "no memoryAllocation", reconfigure(types.VirtualMachineConfigSpec{
 		MemoryAllocation: &types.ResourceAllocationInfo{Reservation: types.NewInt64(512)},
 	}))
+	// Of two unsupported properties always the same one is reported.
+	for range 10 {
+		refuses[*types.NotSupported](l, "no firmware", reconfigure(types.VirtualMachineConfigSpec{
+			MemoryHotAddEnabled: types.NewBool(true), Firmware: "efi", ChangeTrackingEnabled: types.NewBool(true),
+		}))
+	}
 	refuses[*types.NotSupported](l, "keep their name", reconfigure(types.VirtualMachineConfigSpec{Name: "other"}))
 	refuses[*types.NotSupported](l, "no memoryHotAddEnabled", reconfigure(types.VirtualMachineConfigSpec{MemoryHotAddEnabled: types.NewBool(true)}))
 
@@ -452,7 +459,7 @@ func TestRefusals(t *testing.T) {
 	if l.hypervisor.starts != 0 {
 		t.Error("something was started")
 	}
-	// The other API, in which the simulator would pretend too.
+	// The REST API, which the simulator would only pretend to serve too.
 	response, err := l.client.Client.Client.Post("https://"+l.server.http.URL.Host+"/rest/com/vmware/cis/tagging/category", "application/json", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
@@ -499,7 +506,7 @@ func TestPower(t *testing.T) {
 	refuses[*types.InvalidPowerState](l, "", run(vm.Destroy(l.ctx)))
 	refuses[*types.InvalidPowerState](l, "has to be poweredOff", run(vm.Reconfigure(l.ctx, types.VirtualMachineConfigSpec{MemoryMB: 2048})))
 	refuses[*types.InvalidPowerState](l, "", run(vm.Reconfigure(l.ctx, types.VirtualMachineConfigSpec{NumCPUs: 4})))
-	// What QEMU has no part in can change.
+	// Settings that do not concern QEMU can change.
 	l.must(vm.Reconfigure(l.ctx, types.VirtualMachineConfigSpec{Annotation: "while on", MemoryMB: 1024, NumCPUs: 1}))
 	refuses[*types.ToolsUnavailable](l, "", vm.ShutdownGuest(l.ctx))
 
@@ -513,8 +520,8 @@ func TestPower(t *testing.T) {
 		t.Error(err)
 	}
 	l.must(vm.Reset(l.ctx))
-	if got := running.heard(); got != "reboot powerdown reset" {
-		t.Errorf("QEMU was told %q", got)
+	if got := running.recorded(); got != "reboot powerdown reset" {
+		t.Errorf("QEMU got the calls %q", got)
 	}
 	if p := l.properties(vm); p.Guest.ToolsRunningStatus != "guestToolsNotRunning" || p.Runtime.PowerState != "poweredOn" {
 		t.Errorf("after a reset: %s, %s", p.Guest.ToolsRunningStatus, p.Runtime.PowerState)
@@ -569,7 +576,7 @@ func TestGuestIsReportedWhileItAnswers(t *testing.T) {
 	answers := func() { running.answer(guestOf(running, "192.0.2.11/24")) }
 	time.AfterFunc(500*time.Millisecond, answers)
 
-	// As the Terraform provider waits: for an address within reach of a gateway that it knows already.
+	// Wait as the Terraform provider does: for an address within reach of a gateway that is already known.
 	ctx, cancel := context.WithTimeout(l.ctx, 15*time.Second)
 	defer cancel()
 	gateway := ""
@@ -614,8 +621,8 @@ func TestCustomization(t *testing.T) {
 	if info, err := os.Stat(archive); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("archive for the guest: %v, %v", info, err)
 	}
-	if p := l.properties(vm); Address(p) != "192.0.2.11" || p.Config.Tools.PendingCustomization == "" {
-		t.Errorf("address %q, pending %q", Address(p), p.Config.Tools.PendingCustomization)
+	if p := l.properties(vm); client.Address(p) != "192.0.2.11" || p.Config.Tools.PendingCustomization == "" {
+		t.Errorf("address %q, pending %q", client.Address(p), p.Config.Tools.PendingCustomization)
 	}
 	l.must(vm.PowerOn(l.ctx))
 	running := l.hypervisor.running("node1")
@@ -638,7 +645,7 @@ func TestCustomization(t *testing.T) {
 			p.Guest.CustomizationInfo.CustomizationStatus == "TOOLSDEPLOYPKG_SUCCEEDED"
 	})
 	if !succeeded() {
-		t.Error("no event tells that the customization succeeded")
+		t.Error("no event reports that the customization succeeded")
 	}
 	refuses[*types.InvalidPowerState](l, "", wait(l.ctx)(vm.Customize(l.ctx, spec)))
 	l.must(vm.PowerOff(l.ctx))
@@ -653,10 +660,10 @@ func TestCloneWithEverythingAtOnce(t *testing.T) {
 	if err := l.clone(settings.Template, "node1", everything); err != nil {
 		t.Fatal(err)
 	}
-	if vm := l.machine("node1"); l.power(vm) != types.VirtualMachinePowerStatePoweredOn || Address(l.properties(vm)) != "192.0.2.11" {
+	if vm := l.machine("node1"); l.power(vm) != types.VirtualMachinePowerStatePoweredOn || client.Address(l.properties(vm)) != "192.0.2.11" {
 		t.Error("not on, or not customized")
 	}
-	// A clone that fails half-way leaves nothing behind.
+	// A clone that fails halfway leaves nothing behind.
 	l.hypervisor.broken = errors.New("no memory")
 	refuses[*types.SystemError](l, "no memory", l.clone(settings.Template, "node2", everything))
 	if _, err := l.finder.VirtualMachine(l.ctx, "node2"); err == nil {
@@ -686,7 +693,7 @@ func TestInventorySurvivesARestart(t *testing.T) {
 		t.Errorf("machines were started %d times", l.hypervisor.starts)
 	}
 	if _, err := os.Stat(leftover); !os.IsNotExist(err) {
-		t.Error("what a clone that was cut short left is still there")
+		t.Error("an interrupted clone's directory is still there")
 	}
 	for name, was := range before {
 		is := l.properties(l.machine(name))
@@ -697,7 +704,7 @@ func TestInventorySurvivesARestart(t *testing.T) {
 			t.Errorf("%s after the restart: %+v\nbefore: %+v", name, is.Config, was.Config)
 		}
 	}
-	// And they are machines like any other.
+	// Restored machines behave like any other.
 	running := l.hypervisor.running("node1")
 	running.answer(guestOf(running, "192.0.2.11/24"))
 	l.eventually(l.machine("node1"), "tools", func(p mo.VirtualMachine) bool { return p.Guest.IpAddress == "192.0.2.11" })
@@ -708,7 +715,7 @@ func TestInventorySurvivesARestart(t *testing.T) {
 		t.Errorf("a destroyed machine's files are still there: %v", err)
 	}
 
-	// A machine whose QEMU ended meanwhile is off.
+	// A machine whose QEMU has ended meanwhile is off.
 	running.Stop()
 	delete(l.hypervisor.on, "node1")
 	l.restart()

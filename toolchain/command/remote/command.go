@@ -25,15 +25,15 @@ type CommandInputs struct {
 	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
 }
 
-// CommandOutputs are what is kept in state: the arguments and the output of the last command that was run. A stdout or
-// stderr that can hold a secret is marked as such by the program (additionalSecretOutputs).
+// CommandOutputs are the resource's state: the arguments and the output of the last command. A program marks stdout or
+// stderr as secret if it can contain one (additionalSecretOutputs).
 type CommandOutputs struct {
 	CommandInputs
 	Stdout string `pulumi:"stdout"`
 	Stderr string `pulumi:"stderr"`
 }
 
-// Logging says which streams of a running command go to the engine's log, line by line. Unset: both.
+// Logging selects which streams of a running command go to the engine's log, line by line. Unset: both.
 type Logging string
 
 const (
@@ -90,7 +90,7 @@ func (*Command) Create(
 	return infer.CreateResponse[CommandOutputs]{ID: id, Output: state}, err
 }
 
-// Update runs the update command, or else the create command. With neither, the last output stays.
+// Update runs the update command, or the create command if there is none. Without either, it keeps the last output.
 func (*Command) Update(
 	ctx context.Context, req infer.UpdateRequest[CommandInputs, CommandOutputs],
 ) (infer.UpdateResponse[CommandOutputs], error) {
@@ -106,7 +106,7 @@ func (*Command) Update(
 	return infer.UpdateResponse[CommandOutputs]{Output: state}, err
 }
 
-// Delete runs the delete command, if there is one, with the arguments kept in state.
+// Delete runs the delete command, if there is one, with the arguments in state.
 func (*Command) Delete(ctx context.Context, req infer.DeleteRequest[CommandOutputs]) (infer.DeleteResponse, error) {
 	if req.State.Delete == nil {
 		return infer.DeleteResponse{}, nil
@@ -114,9 +114,9 @@ func (*Command) Delete(ctx context.Context, req infer.DeleteRequest[CommandOutpu
 	return infer.DeleteResponse{}, req.State.run(ctx, *req.State.Delete)
 }
 
-// run runs a command on the host and keeps its output. An error holds the exit status, the command and its output, but
-// never stdin. Cancelling the deployment ends dialling, but not a command that runs: to leave it alone on the host would
-// let the next deployment run it a second time beside itself.
+// run runs a command on the host and stores its output. An error contains the exit status, the command and its output, but
+// never stdin. Canceling the deployment ends dialing, but not a running command: otherwise the next deployment could start
+// it a second time while it still runs on the host.
 func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	client, err := c.Connection.dial(ctx)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *CommandOutputs) run(ctx context.Context, command string) error {
 	return nil
 }
 
-// setPreviousOutput passes the last output on. A server that does not accept it is no reason to fail.
+// setPreviousOutput passes the last output to the command. If the server does not accept it, it only logs a warning.
 func (c *CommandOutputs) setPreviousOutput(ctx context.Context, setenv func(name, value string) error) {
 	for _, previous := range []struct{ name, value string }{
 		{"PULUMI_COMMAND_STDOUT", c.Stdout},

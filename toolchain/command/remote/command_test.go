@@ -88,8 +88,8 @@ func TestWithoutCommandsNothingIsDialled(t *testing.T) {
 	}
 }
 
-// The SDK asks the engine to replace on "triggers[*]", which the contract test checks; the plugin's part is to report the
-// change under a path that this matches.
+// The SDK asks the engine to replace on "triggers[*]", which the contract test checks. The plugin has to report the change
+// under a path that matches.
 func TestTriggersAreReportedByElement(t *testing.T) {
 	server := startSSHD(t)
 	command := startEngine(t).resource("Command")

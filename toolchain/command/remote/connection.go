@@ -25,17 +25,17 @@ const (
 	unlimited             = -1
 )
 
-// Connection says how to reach a host, directly or through a proxy. No value of it but user, host and port may appear
-// in a message.
+// Connection specifies how to reach a host, directly or through a proxy. Only its user, host and port may appear in
+// messages.
 type Connection struct {
 	endpoint
 	Proxy *ProxyConnection `pulumi:"proxy,optional"`
 }
 
-// ProxyConnection says how to reach the host that Connection goes through.
+// ProxyConnection specifies how to reach the host that Connection goes through.
 type ProxyConnection struct{ endpoint }
 
-// endpoint holds what a host and its proxy have in common. Annotations set the defaults.
+// endpoint has the fields that a host and its proxy share. Annotations set the defaults.
 type endpoint struct {
 	User               *string  `pulumi:"user,optional"`
 	Password           *string  `pulumi:"password,optional"`
@@ -70,7 +70,7 @@ func (e *endpoint) annotate(a infer.Annotator) {
 	a.Describe(&e.User, "The user to log in as. Default: root.")
 	a.Describe(&e.Password, "The user's password; also answers keyboard-interactive questions.")
 	a.Describe(&e.Host, "The host's address or name.")
-	a.Describe(&e.HostKey, "The host's public key, as in authorized_keys. Any key is accepted when it is not set.")
+	a.Describe(&e.HostKey, "The host's public key, as in authorized_keys. Unset: any key is accepted.")
 	a.Describe(&e.Port, "The TCP port. Default: 22.")
 	a.Describe(&e.PrivateKey, "The private key, in PEM or OpenSSH format; tried before the password.")
 	a.Describe(&e.PrivateKeyPassword, "The passphrase of the private key.")
@@ -79,11 +79,11 @@ func (e *endpoint) annotate(a infer.Annotator) {
 	a.Describe(&e.PerDialTimeout, "Seconds that one dial may take; 0 for no limit. Default: 15.")
 }
 
-// errHostKey marks a host whose key is not the expected one. Dialling again cannot mend that.
+// errHostKey marks a host whose key is not the expected one. Dialing again cannot fix that.
 var errHostKey = errors.New("the host key is not the expected one: if the host was reinstalled, set hostKey to its new" +
 	" key; if not, somebody else answers at this address")
 
-// dial connects to the host and logs in, as often as dialErrorLimit allows.
+// dial connects to the host and logs in. It tries again as often as dialErrorLimit allows.
 func (c Connection) dial(ctx context.Context) (*ssh.Client, error) {
 	network := (&net.Dialer{}).DialContext
 	if c.Proxy != nil {
@@ -145,8 +145,8 @@ func (e endpoint) dial(ctx context.Context, network dialFunc) (*ssh.Client, erro
 	return client.(*ssh.Client), nil
 }
 
-// dialOnce makes one TCP connection and one login, both within perDialTimeout: a host that is starting or hanging may
-// accept a connection and then say nothing.
+// dialOnce makes one TCP connection and one login, both within perDialTimeout: a host that boots or hangs may accept a
+// connection and never answer.
 func (e endpoint) dialOnce(ctx context.Context, network dialFunc, config *ssh.ClientConfig) (*ssh.Client, error) {
 	timeout := time.Duration(valueOr(e.PerDialTimeout, defaultPerDialTimeout)) * time.Second
 	dialCtx := ctx
@@ -159,7 +159,7 @@ func (e endpoint) dialOnce(ctx context.Context, network dialFunc, config *ssh.Cl
 	if err != nil {
 		return nil, err
 	}
-	// Closing, rather than a deadline, works through a proxy's channel too.
+	// Close the connection instead of setting a deadline: that works through a proxy's channel too.
 	stop := context.AfterFunc(dialCtx, func() { conn.Close() })
 	sshConn, channels, requests, err := ssh.NewClientConn(conn, e.address(), config)
 	if !stop() && err == nil {
@@ -224,7 +224,7 @@ func (e endpoint) checkHostKey(config *ssh.ClientConfig) error {
 	if err != nil {
 		return fmt.Errorf("hostKey is not a public key in authorized_keys format: %w", err)
 	}
-	// Ask for the key of that type: a host has several, and shows the one agreed on.
+	// Ask for a key of that type: a host has several keys, and shows the negotiated one.
 	config.HostKeyAlgorithms = []string{expected.Type()}
 	if expected.Type() == ssh.KeyAlgoRSA {
 		config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
@@ -242,7 +242,7 @@ func (e endpoint) address() string {
 	return net.JoinHostPort(e.Host, strconv.Itoa(int(valueOr(e.Port, defaultPort))))
 }
 
-// String names the endpoint without its secrets.
+// String returns the endpoint without its secrets.
 func (e endpoint) String() string {
 	return valueOr(e.User, defaultUser) + "@" + e.address()
 }

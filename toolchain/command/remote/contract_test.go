@@ -40,10 +40,10 @@ type property struct {
 
 const (
 	contractFile = "testdata/contract.json"
-	sdkFolder    = "../../../node_modules/@pulumi/command"
+	sdkDir       = "../../../node_modules/@pulumi/command"
 )
 
-// The checked-in contract is the SDK's, and the plugin's schema fulfils it.
+// The plugin's schema fulfills the committed contract.
 func TestSchemaIsTheOneTheSDKUses(t *testing.T) {
 	if *update {
 		write(t, contractFile, toJSON(t, sdkContract(t)), 0o644)
@@ -58,7 +58,7 @@ func TestSchemaIsTheOneTheSDKUses(t *testing.T) {
 }
 
 func TestContractIsTheInstalledSDKs(t *testing.T) {
-	if _, err := os.Stat(sdkFolder); err != nil {
+	if _, err := os.Stat(sdkDir); err != nil {
 		t.Skipf("@pulumi/command is not installed (npm ci), so %s is taken as it is: %v", contractFile, err)
 	}
 	if got := toJSON(t, sdkContract(t)); got != read(t, contractFile) {
@@ -134,11 +134,11 @@ var (
 func sdkContract(t *testing.T) contract {
 	t.Helper()
 	source := func(name string) string {
-		text := comment.ReplaceAllString(read(t, filepath.Join(sdkFolder, name)), "")
+		text := comment.ReplaceAllString(read(t, filepath.Join(sdkDir, name)), "")
 		return mapType.ReplaceAllString(text, "Map")
 	}
 	var pkg struct{ Version string }
-	if err := json.Unmarshal([]byte(read(t, filepath.Join(sdkFolder, "package.json"))), &pkg); err != nil {
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(sdkDir, "package.json"))), &pkg); err != nil {
 		t.Fatal(err)
 	}
 	result := contract{

@@ -17,11 +17,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// CopyToRemote copies a local file or folder to a host when the resource is created, and again when the content's hash
-// or the remote path changes. Nothing is removed from the host.
+// CopyToRemote copies a local file or directory to a host when the resource is created, and again when the content's hash
+// or the remote path changes. It removes nothing from the host.
 type CopyToRemote struct{}
 
-// CopyToRemoteInputs are the arguments of a CopyToRemote, and what is kept in state.
+// CopyToRemoteInputs are the arguments of a CopyToRemote, and its state.
 type CopyToRemoteInputs struct {
 	Connection *Connection          `pulumi:"connection" provider:"secret"`
 	Triggers   *[]any               `pulumi:"triggers,optional" provider:"replaceOnChanges"`
@@ -34,17 +34,17 @@ type CopyToRemoteOutputs struct{ CopyToRemoteInputs }
 
 // Annotate describes the resource.
 func (c *CopyToRemote) Annotate(a infer.Annotator) {
-	a.Describe(&c, "A local file or folder to copy to a host over SSH.")
+	a.Describe(&c, "A local file or directory to copy to a host over SSH.")
 }
 
 // Annotate describes the fields.
 func (c *CopyToRemoteInputs) Annotate(a infer.Annotator) {
 	a.Describe(&c.Connection, "How to reach the host.")
 	a.Describe(&c.Triggers, "The resource is replaced when any of these values changes.")
-	a.Describe(&c.Source, "A FileAsset or FileArchive by path. Archive files are copied as they are; a folder is copied"+
-		" with all below it, into remotePath if the path ends with a slash, else into a folder of its name there.")
+	a.Describe(&c.Source, "A FileAsset or FileArchive by path. Archive files are copied as they are; a directory is"+
+		" copied with its content, to remotePath if the path ends with a slash, else to a directory of its name there.")
 	a.Describe(&c.RemotePath, "The path on the host, absolute or from the user's home. Its last element is created if"+
-		" it does not exist. A file copied to an existing folder is put into that folder.")
+		" it does not exist. A file goes into remotePath if that is a directory.")
 }
 
 // Check refuses a source that is not one local path.
@@ -71,7 +71,7 @@ func (*CopyToRemote) Create(
 	return infer.CreateResponse[CopyToRemoteOutputs]{ID: id, Output: CopyToRemoteOutputs{req.Inputs}}, err
 }
 
-// Update copies the source again if its content or its destination changed, but not for a new connection.
+// Update copies the source again if its content or its destination changed, but not if only the connection changed.
 func (*CopyToRemote) Update(
 	ctx context.Context, req infer.UpdateRequest[CopyToRemoteInputs, CopyToRemoteOutputs],
 ) (infer.UpdateResponse[CopyToRemoteOutputs], error) {
@@ -126,12 +126,12 @@ func (c CopyToRemoteInputs) copy(ctx context.Context) error {
 	return nil
 }
 
-// upload copies a file or folder. What becomes of destination:
+// upload copies a file or directory. The copy's path depends on destination:
 //
-//	source   destination is a folder   is missing         is a file
-//	file     destination/file          destination        overwritten
-//	dir      destination/dir           destination/dir    error
-//	dir/     destination               destination        error
+//	source   destination is a directory   is missing        is a file
+//	file     destination/file             destination       overwritten
+//	dir      destination/dir              destination/dir   error
+//	dir/     destination                  destination       error
 func upload(files *sftp.Client, source, destination string) error {
 	info, err := os.Stat(source)
 	if err != nil {
@@ -145,7 +145,7 @@ func upload(files *sftp.Client, source, destination string) error {
 		}
 		return uploadFile(files, source, destination)
 	}
-	if err := makeFolder(files, destination); err != nil {
+	if err := makeDir(files, destination); err != nil {
 		return err
 	}
 	if !strings.HasSuffix(source, "/") {
@@ -161,25 +161,25 @@ func upload(files *sftp.Client, source, destination string) error {
 		}
 		remote := path.Join(destination, filepath.ToSlash(below))
 		if entry.IsDir() {
-			return makeFolder(files, remote)
+			return makeDir(files, remote)
 		}
 		return uploadFile(files, local, remote)
 	})
 }
 
-func makeFolder(files *sftp.Client, folder string) error {
-	existing, err := stat(files, folder)
+func makeDir(files *sftp.Client, dir string) error {
+	existing, err := stat(files, dir)
 	if err != nil {
 		return err
 	}
 	if existing == nil {
-		if err := files.Mkdir(folder); err != nil {
-			return fmt.Errorf("creating the folder %s: %w", folder, err)
+		if err := files.Mkdir(dir); err != nil {
+			return fmt.Errorf("creating the directory %s: %w", dir, err)
 		}
 		return nil
 	}
 	if !existing.IsDir() {
-		return fmt.Errorf("%s exists and is not a folder", folder)
+		return fmt.Errorf("%s exists and is not a directory", dir)
 	}
 	return nil
 }

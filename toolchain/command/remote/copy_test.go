@@ -28,7 +28,7 @@ func asset(t *testing.T, path string) *resource.Asset {
 	return asset
 }
 
-func TestCopyFolder(t *testing.T) {
+func TestCopyDirectory(t *testing.T) {
 	server := startSSHD(t)
 	source := filepath.Join(t.TempDir(), "files")
 	write(t, filepath.Join(source, "run"), "#!/bin/bash\n", 0o755)
@@ -36,7 +36,7 @@ func TestCopyFolder(t *testing.T) {
 	write(t, filepath.Join(source, "empty"), "", 0o644)
 
 	for name, test := range map[string]struct{ source, below string }{
-		"folder":            {source, "files"},
+		"directory":         {source, "files"},
 		"content, with a /": {source + "/", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,18 +115,18 @@ func TestCopyFile(t *testing.T) {
 	server := startSSHD(t)
 	source := filepath.Join(t.TempDir(), "a.conf")
 	write(t, source, "content", 0o644)
-	folder := t.TempDir()
+	dir := t.TempDir()
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	inHome := filepath.Base(folder) + "-smt-ha-test"
+	inHome := filepath.Base(dir) + "-smt-ha-test"
 	t.Cleanup(func() { os.Remove(filepath.Join(home, inHome)) })
 
 	for remotePath, want := range map[string]string{
-		filepath.Join(folder, "new.conf"): filepath.Join(folder, "new.conf"),
-		folder:                            filepath.Join(folder, "a.conf"),
-		inHome:                            filepath.Join(home, inHome),
+		filepath.Join(dir, "new.conf"): filepath.Join(dir, "new.conf"),
+		dir:                            filepath.Join(dir, "a.conf"),
+		inHome:                         filepath.Join(home, inHome),
 	} {
 		copied := startEngine(t).resource("CopyToRemote")
 		err := copied.create(map[string]any{
@@ -144,12 +144,12 @@ func TestCopyFile(t *testing.T) {
 
 func TestCopyFailuresNameHostAndPath(t *testing.T) {
 	server := startSSHD(t)
-	source, folder := t.TempDir(), t.TempDir()
+	source, dir := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(source, "a"), "one", 0o644)
-	write(t, filepath.Join(folder, "file"), "keep me", 0o644)
+	write(t, filepath.Join(dir, "file"), "keep me", 0o644)
 	for remotePath, want := range map[string]string{
-		filepath.Join(folder, "file"):            "is not a folder",
-		filepath.Join(folder, "missing", "deep"): "creating the folder",
+		filepath.Join(dir, "file"):            "is not a directory",
+		filepath.Join(dir, "missing", "deep"): "creating the directory",
 	} {
 		err := startEngine(t).resource("CopyToRemote").create(map[string]any{
 			"connection": server.connection(), "source": archive(t, source), "remotePath": remotePath,
@@ -159,7 +159,7 @@ func TestCopyFailuresNameHostAndPath(t *testing.T) {
 			t.Errorf("%s: error %v, want %q with the host and the path", remotePath, err, want)
 		}
 	}
-	if got := read(t, filepath.Join(folder, "file")); got != "keep me" {
+	if got := read(t, filepath.Join(dir, "file")); got != "keep me" {
 		t.Errorf("the file in the way now holds %q", got)
 	}
 }

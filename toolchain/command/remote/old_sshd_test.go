@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// openSSH51 restricts a server to what OpenSSH 5.1 knows, as SLES 11 SP1 has it, but for DSA keys.
+// openSSH51 restricts a server to the algorithms of OpenSSH 5.1, which SLES 11 SP1 has, except for DSA keys.
 var openSSH51 = []string{
 	"KexAlgorithms diffie-hellman-group-exchange-sha256,diffie-hellman-group-exchange-sha1,diffie-hellman-group14-sha1,diffie-hellman-group1-sha1",
 	"HostKeyAlgorithms ssh-rsa",
@@ -17,8 +17,9 @@ var openSSH51 = []string{
 	"MACs hmac-md5,hmac-sha1,umac-64@openssh.com,hmac-sha1-96,hmac-md5-96",
 }
 
-// startOldSSHD starts such a server. Before 7.2, OpenSSH did not tell a client which signatures it takes (RFC 8308), and no
-// option keeps a newer one from that: so this is a copy of the machine's sshd that does not know how a client asks.
+// startOldSSHD starts such a server. OpenSSH before 7.2 does not report to clients which signatures it accepts (RFC 8308),
+// and no option disables that in a newer one. So this server is a copy of the machine's sshd, changed not to recognize the
+// client's request.
 func startOldSSHD(t *testing.T) *sshd {
 	t.Helper()
 	program, err := os.ReadFile(sshdProgram)

@@ -7,7 +7,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// Version is that of @pulumi/command in package.json: Pulumi finds a plugin by it.
+// Version is that of @pulumi/command in package.json, because Pulumi finds a plugin by its version.
 const Version = "1.2.1"
 
 // Provider returns the plugin's resources as a Pulumi provider.

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// execute runs a command to its end. It returns each stream without its last newline, and both as they came. The
-// streams that logging names also go to the engine's log, a line at a time, while the command runs.
+// execute runs a command to its end. It returns each stream without its last newline, and both interleaved. While the
+// command runs, the streams that logging names also go to the engine's log, line by line.
 func execute(
 	ctx context.Context, session *ssh.Session, command, stdin string, logging Logging,
 ) (stdout, stderr, both string, err error) {
@@ -44,7 +44,7 @@ func execute(
 	return strings.TrimSuffix(out.String(), "\n"), strings.TrimSuffix(errOut.String(), "\n"), interleaved.String(), err
 }
 
-// logLines shows lines in the engine's progress display until the reader ends. A line longer than the reader's buffer comes in parts.
+// logLines shows lines in the engine's progress display until the reader ends. It splits lines longer than its buffer.
 func logLines(ctx context.Context, r io.Reader) {
 	lines := bufio.NewReaderSize(r, 64*1024)
 	for {

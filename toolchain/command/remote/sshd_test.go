@@ -48,32 +48,32 @@ func startProgram(t *testing.T, program string, newKey func(*testing.T) (private
 		t.Fatal(err)
 	}
 	if account.Uid == "0" {
-		// The service makes this folder when it starts; without it sshd refuses to run as root.
+		// The service creates this directory when it starts. Without it sshd refuses to run as root.
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	folder := t.TempDir()
+	dir := t.TempDir()
 	hostKey, hostPublic := newKey(t)
 	privateKey, public := newKey(t)
 	server := &sshd{user: account.Username, port: freePort(t), hostKey: hostPublic, privateKey: privateKey, log: &bytes.Buffer{}}
-	write(t, filepath.Join(folder, "host_key"), hostKey, 0o600)
-	write(t, filepath.Join(folder, "authorized_keys"), public, 0o600)
+	write(t, filepath.Join(dir, "host_key"), hostKey, 0o600)
+	write(t, filepath.Join(dir, "authorized_keys"), public, 0o600)
 	config := append([]string{
 		"ListenAddress 127.0.0.1",
 		fmt.Sprintf("Port %d", server.port),
-		"HostKey " + filepath.Join(folder, "host_key"),
-		"AuthorizedKeysFile " + filepath.Join(folder, "authorized_keys"),
+		"HostKey " + filepath.Join(dir, "host_key"),
+		"AuthorizedKeysFile " + filepath.Join(dir, "authorized_keys"),
 		"PidFile none",
-		"StrictModes no", // the temporary folder is below a world-writable one
+		"StrictModes no", // the temporary directory is below a world-writable one
 		"UsePAM no",
 		"PasswordAuthentication no",
 		"PermitRootLogin yes",
 		"Subsystem sftp internal-sftp",
 	}, options...)
-	write(t, filepath.Join(folder, "sshd_config"), strings.Join(config, "\n")+"\n", 0o600)
+	write(t, filepath.Join(dir, "sshd_config"), strings.Join(config, "\n")+"\n", 0o600)
 
-	command := exec.Command(program, "-D", "-e", "-f", filepath.Join(folder, "sshd_config"))
+	command := exec.Command(program, "-D", "-e", "-f", filepath.Join(dir, "sshd_config"))
 	command.Stderr = server.log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

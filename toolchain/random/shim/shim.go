@@ -1,5 +1,5 @@
-// Package shim makes the Terraform random provider importable. Its constructor lives in an internal package, which Go
-// lets only paths below the provider's own module import; hence this module's path.
+// Package shim makes the Terraform random provider importable. The provider's constructor is in an internal package, which
+// Go lets only paths below the provider's module import. That is why this module has such a path.
 package shim
 
 import (

@@ -1,8 +1,8 @@
 // Command sdk writes the package schema of the bridged vSphere provider and the Node SDK generated from it.
 //
-//	sdk SCHEMA-FILE SDK-FOLDER
+//	sdk SCHEMA-FILE SDK-DIRECTORY
 //
-// Both are committed; a test compares them with what is generated.
+// Both are committed; a test compares them with what Generate returns.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: sdk SCHEMA-FILE SDK-FOLDER")
+		fmt.Fprintln(os.Stderr, "usage: sdk SCHEMA-FILE SDK-DIRECTORY")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], os.Args[2]); err != nil {
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-func run(schemaFile, sdkFolder string) error {
+func run(schemaFile, sdkDir string) error {
 	files, err := generate.Generate()
 	if err != nil {
 		return err
@@ -31,5 +31,5 @@ func run(schemaFile, sdkFolder string) error {
 	if err := os.WriteFile(schemaFile, files.Schema, 0o644); err != nil {
 		return err
 	}
-	return files.SDK.Write(sdkFolder)
+	return files.SDK.Write(sdkDir)
 }

@@ -1,4 +1,4 @@
-// Package generate makes the package schema of the bridged vSphere provider and the Node SDK that belongs to it.
+// Package generate generates the package schema of the bridged vSphere provider and its Node SDK.
 package generate
 
 import (
@@ -23,16 +23,16 @@ import (
 // SDK is a Node package: file contents by slash-separated path.
 type SDK map[string][]byte
 
-// Files is what is generated from the provider.
+// Files are generated from the provider.
 type Files struct {
 	// Schema is the package schema, as indented JSON.
 	Schema []byte
-	// SDK is the Node SDK that belongs to Schema.
+	// SDK is the Node SDK for Schema.
 	SDK SDK
 }
 
-// Generate makes the schema and the SDK. It needs no network and no files; the Terraform provider's own property
-// descriptions are the documentation.
+// Generate generates the schema and the SDK without network or files. The documentation comes from the Terraform
+// provider's descriptions of properties.
 func Generate() (Files, error) {
 	log := diag.DefaultSink(os.Stderr, os.Stderr, diag.FormatOptions{Color: colors.Never})
 	generated, err := tfgen.GenerateSchemaWithOptions(tfgen.GenerateSchemaOptions{
@@ -67,12 +67,12 @@ func Generate() (Files, error) {
 	return Files{Schema: schema.Bytes(), SDK: sdk}, nil
 }
 
-// notGenerated is what npm and the TypeScript compiler put into the SDK's folder.
+// notGenerated are the directories that npm and the TypeScript compiler create in the SDK's directory.
 var notGenerated = []string{"bin", "node_modules"}
 
-// Write replaces what is in a folder with the SDK, but for notGenerated.
-func (s SDK) Write(folder string) error {
-	old, err := os.ReadDir(folder)
+// Write replaces a directory's content with the SDK, except for notGenerated.
+func (s SDK) Write(dir string) error {
+	old, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -80,12 +80,12 @@ func (s SDK) Write(folder string) error {
 		if slices.Contains(notGenerated, entry.Name()) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(folder, entry.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
 			return err
 		}
 	}
 	for name, content := range s {
-		path := filepath.Join(folder, filepath.FromSlash(name))
+		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ import (
 
 const (
 	schemaFile = "../../schema.json"
-	sdkFolder  = "../../../../sdks/vsphere"
-	advice     = "toolchain/sdk writes it anew"
+	sdkDir     = "../../../../sdks/vsphere"
+	advice     = "write it with: toolchain/sdk"
 )
 
 func TestCommittedFilesAreTheGeneratedOnes(t *testing.T) {
@@ -29,17 +29,17 @@ func TestCommittedFilesAreTheGeneratedOnes(t *testing.T) {
 		t.Errorf("%s is not what is generated; %s", schemaFile, advice)
 	}
 	for name, want := range files.SDK {
-		if got, err := os.ReadFile(filepath.Join(sdkFolder, name)); err != nil {
+		if got, err := os.ReadFile(filepath.Join(sdkDir, name)); err != nil {
 			t.Errorf("%v; %s", err, advice)
 		} else if !bytes.Equal(got, want) {
 			t.Errorf("sdks/vsphere/%s is not what is generated; %s", name, advice)
 		}
 	}
-	err = filepath.WalkDir(sdkFolder, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(sdkDir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(sdkFolder, path)
+		name, err := filepath.Rel(sdkDir, path)
 		if err != nil {
 			return err
 		}
@@ -76,9 +76,9 @@ func TestGeneratingIsRepeatable(t *testing.T) {
 }
 
 func TestWriteReplacesAllButWhatNpmMakes(t *testing.T) {
-	folder := t.TempDir()
+	dir := t.TempDir()
 	for _, name := range []string{"old.ts", "bin/index.js", "node_modules/typescript/package.json"} {
-		path := filepath.Join(folder, name)
+		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -86,13 +86,13 @@ func TestWriteReplacesAllButWhatNpmMakes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := (SDK{"types/new.ts": []byte("new")}).Write(folder); err != nil {
+	if err := (SDK{"types/new.ts": []byte("new")}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]bool{
 		"old.ts": false, "types/new.ts": true, "bin/index.js": true, "node_modules/typescript/package.json": true,
 	} {
-		if _, err := os.Stat(filepath.Join(folder, name)); (err == nil) != want {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s: exists is %v, want %v", name, err == nil, want)
 		}
 	}
@@ -106,11 +106,12 @@ func TestTokensAndVersionAreTheOfficialOnes(t *testing.T) {
 	if got := string(info.DataSources["vsphere_datacenter"].Tok); got != "vsphere:index/getDatacenter:getDatacenter" {
 		t.Errorf("the datacenter's token is %s", got)
 	}
-	build, err := os.ReadFile("../../../build")
+	// toolchain/build installs the plugin under this version.
+	sdk, err := os.ReadFile(filepath.Join(sdkDir, "package.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(build), "vsphere-"+vsphere.Version) {
-		t.Errorf("toolchain/build does not install vsphere %s", vsphere.Version)
+	if !strings.Contains(string(sdk), `"version": "`+vsphere.Version+`"`) {
+		t.Errorf("sdks/vsphere/package.json does not have the version %s", vsphere.Version)
 	}
 }

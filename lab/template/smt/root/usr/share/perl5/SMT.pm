@@ -1,4 +1,4 @@
-# Part of the stand-in for SMT, which is not packaged for Debian: what its commands share.
+# Part of the stand-in for SMT, which is not packaged for Debian: the functions that its commands share.
 package SMT;
 use strict;
 use warnings;
@@ -8,12 +8,12 @@ use LWP::UserAgent;
 use POSIX ();
 use URI;
 
-# The configuration; a section and key that are not there are undef.
+# Returns the configuration; the value of a missing section or key is undef.
 sub config {
     return Config::IniFiles->new(-file => '/etc/smt.conf') // die "Cannot read the SMT configuration file: @Config::IniFiles::errors\n";
 }
 
-# As root, goes on as the user of the configuration.
+# Switches from root to the user in the configuration.
 sub drop_privileges {
     return if $> != 0;
     my $name = config()->val('LOCAL', 'smtUser') || 'smt';
@@ -32,7 +32,7 @@ sub refuse {
     exit 1;
 }
 
-# A connection to SMT's database; it dies of errors.
+# Returns a connection to SMT's database, which dies on errors.
 sub database {
     my $config = config();
     my $dsn = $config->val('DB', 'config') or die "Invalid Database configuration. Missing value for DB/config.\n";
@@ -40,8 +40,8 @@ sub database {
     return DBI->connect($dsn, @account, { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
 }
 
-# A function that gets a URL, to a sub that takes pieces if given, and returns the response. Only the server of NUUrl is told the
-# mirror credentials.
+# Returns a function that requests a URL and returns the response. It passes the content in pieces to the second argument,
+# if there is one. It sends the mirror credentials to the server of NUUrl only.
 sub getter {
     my $config = shift;
     my $agent = LWP::UserAgent->new(keep_alive => 1, timeout => 130);

@@ -1,4 +1,5 @@
--- Part of the stand-in for SMT, which is not packaged for Debian: the real one's tables that the commands here, and tests, need.
+-- Part of the stand-in for SMT, which is not packaged for Debian: the real SMT's tables, as far as the commands
+-- here and the tests need them.
 CREATE TABLE IF NOT EXISTS Clients (
   ID INT UNSIGNED AUTO_INCREMENT UNIQUE KEY,
   GUID CHAR(50) PRIMARY KEY,
@@ -98,7 +99,7 @@ CREATE TABLE IF NOT EXISTS JobQueue (
   PRIMARY KEY (ID, GUID_ID)
 ) ENGINE=InnoDB;
 
--- The real one gets these from the customer center.
+-- The real SMT gets these from the customer center.
 INSERT IGNORE INTO Products (ID, PRODUCTDATAID, PRODUCT, VERSION, ARCH, PRODUCTLOWER, VERSIONLOWER, ARCHLOWER, FRIENDLY, PRODUCT_LIST, PRODUCT_CLASS)
 VALUES
   (100000, 434, 'SUSE_SLES', '11.1', 'x86_64', 'suse_sles', '11.1', 'x86_64', 'SUSE Linux Enterprise Server 11 SP1', 'Y', '7261');

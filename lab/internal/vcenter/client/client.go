@@ -1,8 +1,8 @@
-package vcenter
+// Package client uses the lab's vCenter as any other client does, for the lab's own commands.
+package client
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"sort"
 	"strings"
@@ -12,27 +12,28 @@ import (
 	"github.com/vmware/govmomi/view"
 	"github.com/vmware/govmomi/vim25/mo"
 
+	"smt-ha/lab/internal/failure"
 	"smt-ha/lab/internal/settings"
 )
 
-// Client is a session at the lab's vCenter.
-type Client struct{ *govmomi.Client }
+// Session is a login at the lab's vCenter.
+type Session struct{ *govmomi.Client }
 
 // Connect logs in to the lab's vCenter, from inside the namespace.
-func Connect(ctx context.Context) (*Client, error) {
+func Connect(ctx context.Context) (*Session, error) {
 	client, err := govmomi.NewClient(ctx, &url.URL{
 		Scheme: "https", Host: settings.VCenter, Path: "/sdk",
 		User: url.UserPassword(settings.VCenterUser, settings.VCenterPassword),
 	}, true)
 	if err != nil {
-		return nil, fmt.Errorf("vCenter: %w. Next: lab/up starts what does not run", err)
+		return nil, failure.New("start what does not run with: lab/up", "vCenter: %w", err)
 	}
-	return &Client{client}, nil
+	return &Session{client}, nil
 }
 
-// Machines are all virtual machines but the template, by name.
-func (c *Client) Machines(ctx context.Context) ([]mo.VirtualMachine, error) {
-	container, err := view.NewManager(c.Client.Client).CreateContainerView(ctx, c.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
+// Machines returns all virtual machines but the template, sorted by name.
+func (s *Session) Machines(ctx context.Context) ([]mo.VirtualMachine, error) {
+	container, err := view.NewManager(s.Client.Client).CreateContainerView(ctx, s.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +51,9 @@ func (c *Client) Machines(ctx context.Context) ([]mo.VirtualMachine, error) {
 	return machines, nil
 }
 
-// Machine is the virtual machine of a name.
-func (c *Client) Machine(ctx context.Context, name string) (mo.VirtualMachine, error) {
-	machines, err := c.Machines(ctx)
+// Machine returns the virtual machine with this name.
+func (s *Session) Machine(ctx context.Context, name string) (mo.VirtualMachine, error) {
+	machines, err := s.Machines(ctx)
 	if err != nil {
 		return mo.VirtualMachine{}, err
 	}
@@ -63,22 +64,26 @@ func (c *Client) Machine(ctx context.Context, name string) (mo.VirtualMachine, e
 		}
 		names[i] = vm.Name
 	}
-	return mo.VirtualMachine{}, fmt.Errorf("no machine %s. Next: take one of those that there are: %s", name, strings.Join(names, ", "))
+	fix := "create the machines with: make up"
+	if len(names) > 0 {
+		fix = "name one of: " + strings.Join(names, ", ")
+	}
+	return mo.VirtualMachine{}, failure.New(fix, "there is no machine %s", name)
 }
 
-// Address is where the machine can be reached: the address that its guest reports, or else the one that its
-// customization gave it.
+// Address returns the address at which the machine can be reached: the one that its guest reports, or else the one that
+// its customization set. It is empty if neither is known.
 func Address(vm mo.VirtualMachine) string {
 	if vm.Guest != nil && vm.Guest.IpAddress != "" {
 		return vm.Guest.IpAddress
 	}
-	address, _ := object.OptionValueList(vm.Config.ExtraConfig).GetString(addressKey)
+	address, _ := object.OptionValueList(vm.Config.ExtraConfig).GetString(settings.AddressKey)
 	return address
 }
 
-// Act does one thing to a machine: power-on, power-off, reset or destroy, which cuts the power first.
-func (c *Client) Act(ctx context.Context, action string, vm mo.VirtualMachine) error {
-	machine := object.NewVirtualMachine(c.Client.Client, vm.Self)
+// Act performs an action on a machine: power-on, power-off, reset or destroy, which powers it off first.
+func (s *Session) Act(ctx context.Context, action string, vm mo.VirtualMachine) error {
+	machine := object.NewVirtualMachine(s.Client.Client, vm.Self)
 	do := func(start func(context.Context) (*object.Task, error)) error {
 		task, err := start(ctx)
 		if err != nil {
@@ -101,6 +106,6 @@ func (c *Client) Act(ctx context.Context, action string, vm mo.VirtualMachine) e
 		}
 		return do(machine.Destroy)
 	default:
-		return fmt.Errorf("no action %s. Next: one of list, power-on, power-off, reset, destroy", action)
+		return failure.New("use list, power-on, power-off, reset or destroy", "there is no action %s", action)
 	}
 }

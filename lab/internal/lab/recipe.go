@@ -1,4 +1,4 @@
-package host
+package lab
 
 import (
 	"crypto/sha256"
@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"smt-ha/lab/internal/failure"
 )
 
-// ensureBuilt returns the folder in the cache of what the recipe's build makes, named by the recipe's hash, and builds it
-// if need be.
+// ensureBuilt returns the directory in the cache with the result of a recipe's script `build`. The directory's name has
+// the recipe's hash; ensureBuilt builds it if it does not exist.
 func ensureBuilt(recipe, cache string) (string, error) {
 	what := filepath.Base(recipe)
 	hash := sha256.New()
@@ -29,14 +31,15 @@ func ensureBuilt(recipe, cache string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("recipe of %s: %w", what, err)
 	}
-	folder := filepath.Join(cache, fmt.Sprintf("%s-%x", what, hash.Sum(nil)[:8]))
-	if _, err := os.Stat(folder); err == nil {
-		return folder, nil
+	dir := filepath.Join(cache, fmt.Sprintf("%s-%x", what, hash.Sum(nil)[:8]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
 	}
-	build := exec.Command(filepath.Join(recipe, "build"), folder)
+	build := exec.Command(filepath.Join(recipe, "build"), dir)
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("%s does not build: %w", what, err)
+		return "", failure.New("fix what the lines above report (if a download failed, the network), then run lab/up again",
+			"building %s: %w", what, err)
 	}
-	return folder, nil
+	return dir, nil
 }

@@ -1,4 +1,4 @@
-package host
+package lab
 
 import (
 	"os"
@@ -21,21 +21,21 @@ func write(t *testing.T, content string, elements ...string) string {
 	return file
 }
 
-func TestForeignFolderIsNotAdopted(t *testing.T) {
-	folder := t.TempDir()
-	write(t, "mine", folder, "thesis.txt")
-	state := settings.State(folder)
-	for name, err := range map[string]error{"adopt": adopt(state), "checkFolder": checkFolder(state)} {
-		if err == nil || !strings.Contains(err.Error(), "no lab's folder") {
+func TestForeignDirectoryIsNotAdopted(t *testing.T) {
+	dir := t.TempDir()
+	write(t, "mine", dir, "thesis.txt")
+	state := settings.State(dir)
+	for name, err := range map[string]error{"adopt": adopt(state), "checkDir": checkDir(state)} {
+		if err == nil || !strings.Contains(err.Error(), "nor a lab's directory") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if entries, _ := os.ReadDir(folder); len(entries) != 1 {
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("something was written there: %v", entries)
 	}
 }
 
-func TestAdoptMakesThePrivateFolder(t *testing.T) {
+func TestAdoptMakesAPrivateDirectory(t *testing.T) {
 	state := settings.State(filepath.Join(t.TempDir(), "new", ".lab"))
 	for range 2 {
 		if err := adopt(state); err != nil {
@@ -45,13 +45,13 @@ func TestAdoptMakesThePrivateFolder(t *testing.T) {
 	if info, err := os.Stat(string(state)); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if err := checkFolder(state); err != nil {
+	if err := checkDir(state); err != nil {
 		t.Error(err)
 	}
 }
 
 const fakeBuild = `#!/bin/bash
-# Stand-in for the template's build, which takes a minute and a network.
+# Stands in for the template's build, which takes a minute and a network.
 mkdir -p "$1" && echo key > "$1/id_ed25519" && echo pub > "$1/id_ed25519.pub" && echo built >> "$(dirname "$1")/builds"
 `
 
@@ -61,11 +61,11 @@ func TestTemplateIsBuiltOncePerRecipe(t *testing.T) {
 	write(t, "one", recipe, "packages")
 	template := func() string {
 		t.Helper()
-		folder, err := ensureBuilt(recipe, cache)
+		dir, err := ensureBuilt(recipe, cache)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return folder
+		return dir
 	}
 	first, again := template(), template()
 	write(t, "two", recipe, "packages")
@@ -74,15 +74,15 @@ func TestTemplateIsBuiltOncePerRecipe(t *testing.T) {
 	back := template()
 	builds, _ := os.ReadFile(filepath.Join(cache, "builds"))
 	if first != again || first == changed || first != back || strings.Count(string(builds), "built") != 2 {
-		t.Errorf("folders %s, %s, %s, %s; builds: %q", first, again, changed, back, builds)
+		t.Errorf("directories %s, %s, %s, %s; builds: %q", first, again, changed, back, builds)
 	}
 }
 
 func TestTemplateOfAFailedBuildIsNotUsed(t *testing.T) {
 	recipe, cache := t.TempDir(), t.TempDir()
 	write(t, "#!/bin/bash\nexit 1\n", recipe, "build")
-	if folder, err := ensureBuilt(recipe, cache); err == nil {
-		t.Errorf("got %s from a build that failed", folder)
+	if dir, err := ensureBuilt(recipe, cache); err == nil {
+		t.Errorf("got %s from a build that failed", dir)
 	}
 }
 
@@ -91,15 +91,15 @@ func TestMachinesKeepTheirTemplate(t *testing.T) {
 	if err := adopt(state); err != nil {
 		t.Fatal(err)
 	}
-	folders := map[string]string{}
+	dirs := map[string]string{}
 	for _, name := range []string{"old", "new"} {
 		write(t, name+" key", cache, name, "id_ed25519")
 		write(t, name+" pub", cache, name, "id_ed25519.pub")
-		folders[name] = filepath.Join(cache, name)
+		dirs[name] = filepath.Join(cache, name)
 	}
 	use := func(name string, wantChanged bool, wantKey string) {
 		t.Helper()
-		changed, err := useTemplate(state, folders[name])
+		changed, err := useTemplate(state, dirs[name])
 		if err != nil {
 			t.Fatal(err)
 		}

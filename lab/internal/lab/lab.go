@@ -1,4 +1,5 @@
-package host
+// Package lab assembles the lab on this machine: its network namespace, its services and its state directory.
+package lab
 
 import (
 	"errors"
@@ -11,19 +12,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"smt-ha/lab/internal/failure"
 	"smt-ha/lab/internal/process"
 	"smt-ha/lab/internal/qemu"
 	"smt-ha/lab/internal/settings"
 )
 
-// Up starts what of the lab does not run. The source is the folder of the recipes of template and upstream.
+// Up starts every part of the lab that does not run. The recipes of template and upstream are in the directory source.
 func Up(state settings.State, cache, source string) error {
 	unlock, err := lock(cache)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := foreign(state); err != nil {
+	if err := checkForeign(state); err != nil {
 		return err
 	}
 	if err := adopt(state); err != nil {
@@ -58,7 +60,7 @@ func Up(state settings.State, cache, source string) error {
 	for _, s := range services {
 		p, alive := process.Load(s.pidFile())
 		if alive && s.own && (!s.is(p) || p.Executable() != s.command || changed && s.name == "vcenter") {
-			say("%s restarts, for the lab has changed; machines do not notice", s.name)
+			say("restarting %s, because the lab has changed; machines keep running", s.name)
 			if err := s.stop(); err != nil {
 				return err
 			}
@@ -70,7 +72,7 @@ func Up(state settings.State, cache, source string) error {
 	return nil
 }
 
-// lock keeps other ups and downs waiting.
+// lock makes other ups and downs wait.
 func lock(cache string) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(cache, "lab.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -91,33 +93,33 @@ func services(state settings.State, cache, repositories string) ([]service, erro
 	}, errors.Join(err1, err2, err3)
 }
 
-// checkFolder refuses a state folder that holds something else than a lab: it would be removed with the lab.
-func checkFolder(state settings.State) error {
+// checkDir refuses a state directory that holds something other than a lab: down would remove it.
+func checkDir(state settings.State) error {
 	entries, err := os.ReadDir(string(state))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
 	}
 	if _, err := os.Stat(state.Marker()); err != nil {
-		return fmt.Errorf("%s is not empty, and no lab's folder. Next: set SMT_HA_LAB to a folder that does not exist", state)
+		return failure.New("set SMT_HA_LAB to a directory that does not exist", "%s is neither empty nor a lab's directory", state)
 	}
 	return nil
 }
 
-// adopt makes the state folder.
+// adopt creates the state directory.
 func adopt(state settings.State) error {
-	if err := checkFolder(state); err != nil {
+	if err := checkDir(state); err != nil {
 		return err
 	}
-	for _, folder := range []string{"", "run", "log", "san", "ssh"} {
-		if err := os.MkdirAll(state.Path(folder), 0o700); err != nil {
+	for _, dir := range []string{"", "run", "log", "san", "ssh"} {
+		if err := os.MkdirAll(state.Path(dir), 0o700); err != nil {
 			return err
 		}
 	}
-	return os.WriteFile(state.Marker(), []byte("State of the lab; lab/down removes this folder.\n"), 0o600)
+	return os.WriteFile(state.Marker(), []byte("State of the lab; lab/down removes this directory.\n"), 0o600)
 }
 
-// useTemplate links the template into the state folder, and says whether it is another one than before. Machines keep
-// the template that they were cloned from.
+// useTemplate links the template into the state directory, and reports whether the link changed. While machines exist
+// the link stays: they keep the template that they were cloned from.
 func useTemplate(state settings.State, template string) (changed bool, err error) {
 	current, err := os.Readlink(state.Template())
 	linked := err == nil
@@ -127,14 +129,14 @@ func useTemplate(state settings.State, template string) (changed bool, err error
 			return false, err
 		}
 		if len(records) > 0 {
-			say("the template's recipe has changed; machines are still made from the old one until lab/down")
+			say("the template's recipe has changed; new machines still come from the old template until lab/down")
 			return false, nil
 		}
 		if err := os.Remove(state.Template()); err != nil {
 			return false, err
 		}
 	}
-	// Also for the same template: whoever clears the cache gets it again with another key.
+	// Also for the same template: a rebuilt one has a new key.
 	for _, file := range []string{"id_ed25519", "id_ed25519.pub"} {
 		key, err := os.ReadFile(filepath.Join(template, file))
 		if err != nil {
@@ -150,32 +152,32 @@ func useTemplate(state settings.State, template string) (changed bool, err error
 	return true, os.Symlink(template, state.Template())
 }
 
-// Down stops the lab and removes its folder. It goes by the processes in the namespace, so that it also ends what a
-// lab whose folder is gone has left.
+// Down stops the lab and removes its state directory. It finds processes by their namespace, so that it also stops
+// those of a lab whose state directory is gone.
 func Down(state settings.State, cache string) error {
 	unlock, err := lock(cache)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := foreign(state); err != nil {
+	if err := checkForeign(state); err != nil {
 		return err
 	}
-	if err := checkFolder(state); err != nil {
+	if err := checkDir(state); err != nil {
 		return err
 	}
 	processes, err := members()
 	if err != nil {
 		return err
 	}
-	// In this order: the vCenter would take the machines' end for their own, and machines miss their disk.
+	// In this order: the vCenter would record the machines as powered off, and machines need the SAN until they end.
 	order := []string{"lab", "qemu-system-x86_64", "chronyd", "tgtd"}
 	var stop []process.Process
 	for _, p := range processes {
 		if ours(p, state) {
 			stop = append(stop, p)
 		} else {
-			say("process %d (%s) is still in the lab's namespace, and loses its network", p.PID, filepath.Base(p.Executable()))
+			say("process %d (%s) still runs in the lab's namespace and loses its network", p.PID, filepath.Base(p.Executable()))
 		}
 	}
 	slices.SortStableFunc(stop, func(a, b process.Process) int {

@@ -1,4 +1,4 @@
-package host
+package lab
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"smt-ha/lab/internal/settings"
 )
 
-// timeServer is chronyd, which serves the host's time and leaves the host's clock alone (-x).
+// timeServer is chronyd. It serves the host's time and never sets the host's clock (-x).
 func timeServer(state settings.State, cache string) (service, error) {
-	// See lab/host-packages.
+	// lab/host-packages unpacks it there.
 	program := filepath.Join(cache, "chrony/usr/sbin/chronyd")
 	if _, err := os.Stat(program); err != nil {
 		if program, err = exec.LookPath("chronyd"); err != nil {
@@ -33,14 +33,14 @@ pidfile %s
 	return service{
 		name: "time", state: state, command: program, args: []string{"-x", "-d", "-u", "root", "-f", file},
 		ready: func() error {
-			// chronyd writes its pid file when its sockets are open.
+			// chronyd writes its PID file once its sockets are open.
 			_, err := os.Stat(state.Path("run", "chronyd"))
 			return err
 		},
 	}, nil
 }
 
-// san is tgtd. Its control socket is in the state folder, apart from a tgtd of the host's.
+// san is tgtd. Its control socket is in the state directory, so that it cannot clash with a tgtd of the host.
 func san(state settings.State) (service, error) {
 	lun := state.Path("san", "shared.img")
 	if _, err := os.Stat(lun); os.IsNotExist(err) {
@@ -75,7 +75,7 @@ func san(state settings.State) (service, error) {
 		if err != nil {
 			return err
 		}
-		// The account is what a target gets last.
+		// tgt-admin binds the account last, so a target that has it is complete.
 		if strings.Contains(shown, settings.Target) && strings.Contains(shown, lun) && strings.Contains(shown, settings.CHAPUser+"\n") {
 			return nil
 		}
@@ -85,19 +85,7 @@ func san(state settings.State) (service, error) {
 	return s, nil
 }
 
-// tgt runs a command against the lab's tgtd.
-func tgt(state settings.State, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	cmd.Dir = state.Path("run")
-	cmd.Env = append(os.Environ(), "TGT_IPC_SOCKET=tgtd.socket")
-	output, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%s: %s", name, strings.TrimSpace(string(output)))
-	}
-	return string(output), nil
-}
-
-// daemon is a service of this program's own: `serve NAME …`, and `ready NAME` when it does its work.
+// daemon is this program as a service: `serve NAME …` runs it, and `ready NAME` succeeds when it does its work.
 func daemon(state settings.State, program, name string, args ...string) service {
 	return service{
 		name: name, state: state, command: program, args: append([]string{"serve", name}, args...), own: true,

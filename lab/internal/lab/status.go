@@ -1,4 +1,4 @@
-package host
+package lab
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 
 	"smt-ha/lab/internal/process"
 	"smt-ha/lab/internal/settings"
-	"smt-ha/lab/internal/vcenter"
+	"smt-ha/lab/internal/vcenter/client"
 )
 
-// Status prints what of the lab runs, and how it is. It has to run in the namespace.
+// Status prints which parts of the lab run, and their state. It has to run in the namespace.
 func Status(state settings.State) error {
-	if err := foreign(state); err != nil {
+	if err := checkForeign(state); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 3, ' ', 0)
@@ -42,12 +42,12 @@ func Status(state settings.State) error {
 	fmt.Fprintf(w, "vCenter\thttps://%s, %s\n", settings.VCenter, runs("vcenter"))
 
 	ctx := context.Background()
-	client, err := vcenter.Connect(ctx)
+	session, err := client.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer client.Logout(ctx)
-	machines, err := client.Machines(ctx)
+	defer session.Logout(ctx)
+	machines, err := session.Machines(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func Status(state settings.State) error {
 	}
 	for _, p := range processes {
 		if ours(p, state) {
-			memory[filepath.Base(p.Folder())] = p.Memory()
+			memory[filepath.Base(p.Dir())] = p.Memory()
 			total += p.Memory()
 		}
 	}
@@ -69,7 +69,7 @@ func Status(state settings.State) error {
 		file.FromString(vm.Config.Files.VmPathName)
 		tools := strings.TrimPrefix(vm.Guest.ToolsRunningStatus, "guestTools")
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d MiB\t%d MiB\n", vm.Name, strings.TrimPrefix(string(vm.Runtime.PowerState), "powered"),
-			vcenter.Address(vm), tools, vm.Config.Hardware.NumCPU, vm.Config.Hardware.MemoryMB,
+			client.Address(vm), tools, vm.Config.Hardware.NumCPU, vm.Config.Hardware.MemoryMB,
 			memory[filepath.Dir(file.Path)]>>20)
 	}
 	fmt.Fprintf(w, "\nmemory of the lab\t%d MiB\n", total>>20)
