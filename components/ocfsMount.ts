@@ -57,11 +57,7 @@ export class OcfsMount extends pulumi.ComponentResource {
       dependsOn: [format],
     });
     for (const node of args.smtNodes) {
-      node.host.step(
-        "ocfs/verify",
-        { options: { mount: args.mountPoint } },
-        { parent: this, dependsOn: [configured] },
-      );
+      node.host.step("ocfs/verify", { options: { mount: args.mountPoint } }, { parent: this, dependsOn: [configured] });
     }
     this.registerOutputs({ mountPoint: this.mountPoint });
   }
