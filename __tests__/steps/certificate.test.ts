@@ -210,7 +210,7 @@ describe("certificate/trust", () => {
     expect([first, second].map(trusted)).toEqual([false, true]);
   });
 
-  test("tells two CAs of one name apart", () => {
+  test("distinguishes two CAs of one name", () => {
     const first = authority();
     node.check("rm -r /etc/smt-ha/ca");
     const second = authority();
@@ -223,7 +223,7 @@ describe("certificate/trust", () => {
 });
 
 describe("certificate/sign", () => {
-  test("gives the service's names, whatever a request asks for", () => {
+  test("gives the service's names, not those that a request asks for", () => {
     const ca = authority();
     const certificates = parseSections(outputOf(sign(ca, { node1: request(ca), node2: foreignRequest() })));
     expect(Object.keys(certificates)).toEqual(["node1", "node2"]);
@@ -302,7 +302,7 @@ describe("certificate/sign", () => {
     expect(stderr).toMatch(/cause: the CA expires on \w.* GMT, before a certificate of 730 days would\n/);
   });
 
-  test("tells that the CA's key is elsewhere", () => {
+  test("reports that the CA's key is elsewhere", () => {
     const ca = authority();
     const csr = request(ca);
     node.check("rm -r /etc/smt-ha/ca");

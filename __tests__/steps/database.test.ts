@@ -69,12 +69,12 @@ describe("a pair", () => {
   });
 
   test("an up again does nothing, and every step run again changes nothing", async () => {
-    expect(await stack.up(nodes)).toEqual({ ran: [], failed: [], told: "" });
+    expect(await stack.up(nodes)).toEqual({ ran: [], failed: [], messages: "" });
     const places = (): string[] => nodes.map((node) => node.link("Relay_Log_File"));
     const before = places();
     stack = new DatabaseStack();
-    const { ran, failed, told } = await stack.up(nodes);
-    expect([ran.length, failed, told]).toEqual([12, [], ""]);
+    const { ran, failed, messages } = await stack.up(nodes);
+    expect([ran.length, failed, messages]).toEqual([12, [], ""]);
     expect(places()).toEqual(before);
   });
 
@@ -121,7 +121,7 @@ describe("a pair", () => {
     await allHave("before", "one", "two", "three", "four", "five", "six", "seven");
   });
 
-  test("a row that both have stops the link; it is told, and never skipped", async () => {
+  test("a row that both have stops the link; it is reported, and never skipped", async () => {
     const [node1, node2] = nodes;
     node2.sql("SET sql_log_bin = 0; INSERT INTO Clients (GUID) VALUES ('twice')");
     node1.sql("INSERT INTO Clients (GUID) VALUES ('twice')");
@@ -140,7 +140,7 @@ describe("a pair", () => {
     await allHave("before", "one", "two", "three", "four", "five", "six", "seven", "twice");
   });
 
-  test("a node that was made anew gets the data of the other, whichever it is", async () => {
+  test("a re-created node gets the data of the other, whichever it is", async () => {
     await startNode(2);
     expect((await stack.up(nodes)).failed).toEqual([]);
     nodes[1].addClient("eight");
@@ -165,7 +165,7 @@ describe("a pair", () => {
     expect(nodes.map((node) => node.link("Master_Host"))).toEqual(["192.0.2.13", "192.0.2.11", "192.0.2.12"]);
   });
 
-  test("a node in the middle of a ring that was made anew", async () => {
+  test("a re-created node in the middle of a ring", async () => {
     const all = nodes[0].clients();
     // Or it would take half a minute until it gives up the connection.
     nodes[2].sql("STOP SLAVE IO_THREAD");

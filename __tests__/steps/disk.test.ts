@@ -215,7 +215,7 @@ describe("disk/reread", () => {
     expect(disk.contents()).toBe(before);
   });
 
-  test("tells when the partitions are not there", async () => {
+  test("reports missing partitions", async () => {
     await start();
     node.check("sed -i 's/^retry 30 /retry 1 /' /usr/local/lib/smt-ha/steps/disk/reread");
     const result = reread();

@@ -140,7 +140,7 @@ describe("CHAP", () => {
     ["wrong secret", { "chap-user": "smt" }, "wrong-hush"],
     ["wrong user", { "chap-user": "other" }, "hush"],
     ["no credentials", {}, undefined],
-  ])("with a %s fails, tells no secret, and leaves no record to delay the boot", (_, options, secret) => {
+  ])("with a %s fails, shows no secret, and leaves no record to delay the boot", (_, options, secret) => {
     addTarget(target, { luns: "1\n", chap: "smt hush" });
     const result = login(options, secret);
 

@@ -79,7 +79,7 @@ describe("director/verify", () => {
     node.write("/run/doubles/ipvs", table);
   };
 
-  test("passes the director that has the address and the whole table, whatever else is in it", () => {
+  test("passes the director that has the address and the whole table, with any other entries", () => {
     node.check("ip address add 192.0.2.10/24 dev eth0");
     place("node1", `${complete}-A -t 192.0.2.77:25 -s rr\n-a -t 192.0.2.77:25 -r 192.0.2.1:25 -m -w 0\n`);
     expect(node.step("director/verify", options)).toEqual({

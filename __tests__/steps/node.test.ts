@@ -48,7 +48,7 @@ describe("node/preflight", () => {
     );
   });
 
-  test.each(["192.0.2.1", "192.0.2.111", "192.0.2.12"])("tells %s from 192.0.2.11", (address) => {
+  test.each(["192.0.2.1", "192.0.2.111", "192.0.2.12"])("distinguishes %s from 192.0.2.11", (address) => {
     expect(node.step("node/preflight", { ...options, address }).stderr).toContain(
       `- no interface eth0 with the address ${address}\n`,
     );

@@ -216,7 +216,7 @@ MirrorTo=
     expect(access()).toBe("640 root:www-data");
   });
 
-  test("tells that there is no such file", () => {
+  test("reports a missing file", () => {
     node.check(`rm ${conf}`);
     expect(configure(smtConf(args, "database-hush")).stderr).toMatch(
       failed("smt/configure", "there is no /etc/smt.conf"),
@@ -372,7 +372,7 @@ describe("smt/schedule", () => {
     expect(node.check("find /etc -maxdepth 1 -name cron.d -newermt 2021-01-01")).not.toBe("");
   });
 
-  test("tells that nothing mirrors", () => {
+  test("reports that nothing mirrors", () => {
     node.write(cron, "# smt-daily\n");
     expect(schedule("01:00").stderr).toMatch(failed("smt/schedule", `no line of ${cron} mirrors`));
   });

@@ -7,7 +7,7 @@ import { commandLine, sections, StepArgs, type StepNode } from "../../components
 import { TestNode } from "./node";
 
 /**
- * Starts the database where the stand-in for systemctl is told to: the real server, in little memory. It ends with the
+ * What the stand-in for systemctl runs to start the database: the real server, in little memory. It ends with the
  * node.
  */
 const startDatabase = `
@@ -111,17 +111,17 @@ interface Running {
 export interface UpResult {
   /** The steps that ran, as NODE STEP, sorted. */
   readonly ran: readonly string[];
-  /** What failed, as it was told. */
+  /** The messages of the steps that failed. */
   readonly failed: readonly string[];
-  /** What the steps that did not fail told. */
-  readonly told: string;
+  /** The messages of the other steps. */
+  readonly messages: string;
 }
 
 /** A stack of the component alone: runs its steps on nodes as Pulumi would, those only that have changed. */
 export class DatabaseStack {
   private readonly state = new Map<string, Done>();
 
-  /** Forgets the steps of a node, or one of them, as when the node is made anew or the step is to be replaced. */
+  /** Forgets the steps of a node, or one of them, as when the node is re-created or the step is to be replaced. */
   forget(node: string, step = ""): void {
     for (const key of [...this.state.keys()].filter((done) => done.startsWith(`${node} database/${step}`))) {
       this.state.delete(key);
@@ -133,7 +133,7 @@ export class DatabaseStack {
     nodes: readonly DatabaseNode[],
     { winner = "", password = "hush-1", stopBefore = "" } = {},
   ): Promise<UpResult> {
-    let told = "";
+    let messages = "";
     const ran: string[] = [];
     const failed: string[] = [];
     let running = 0;
@@ -175,7 +175,7 @@ export class DatabaseStack {
         return never;
       }
       left--;
-      told += stderr;
+      messages += stderr;
       this.state.set(key, { command, stdin, stdout });
       return stdout;
     };
@@ -204,7 +204,7 @@ export class DatabaseStack {
     while (left > 0 && !(blocked && running === 0 && Date.now() - idleSince > 1000)) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    return { ran: ran.sort(), failed, told };
+    return { ran: ran.sort(), failed, messages };
   }
 }
 

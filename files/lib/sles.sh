@@ -17,7 +17,7 @@ package_installed() { rpm -q --quiet "$1"; }
 packages_install() {
   zypper --non-interactive refresh
   # 102 and 103: installed, and zypper advises a reboot or its own restart. The packages' scripts run chkconfig.
-  exclusively init-scripts zypper --non-interactive install --auto-agree-with-licenses "$@" ||
+  exclusively system-files zypper --non-interactive install --auto-agree-with-licenses "$@" ||
     case $? in 102 | 103) ;; *) return 1 ;; esac
 }
 
@@ -92,16 +92,19 @@ sysconfig_set() {
     END { if (!done) print name "=\"" value "\"" }' "$1" | install_file "$(stat -c %a "$1")" "$1"
 }
 
-# web_module NAME, web_flag NAME: check first, since a2enmod and a2enflag write a name again that is there. A running
-# server takes a flag by a restart only.
+# web_module NAME, web_flag NAME: check first, since a2enmod and a2enflag write a name again that is there. The package of
+# SMT writes to the same file. A running server takes a flag by a restart only.
 web_module() {
-  case " $(sysconfig_get /etc/sysconfig/apache2 APACHE_MODULES) " in *" $1 "*) ;; *) a2enmod "$1" ;; esac
+  case " $(sysconfig_get /etc/sysconfig/apache2 APACHE_MODULES) " in
+  *" $1 "*) ;;
+  *) exclusively system-files a2enmod "$1" ;;
+  esac
 }
 web_flag() {
   case " $(sysconfig_get /etc/sysconfig/apache2 APACHE_SERVER_FLAGS) " in
   *" $1 "*) ;;
   *)
-    a2enflag "$1"
+    exclusively system-files a2enflag "$1"
     ! service_active "$WEB_SERVICE" || service_restart "$WEB_SERVICE"
     ;;
   esac
@@ -175,7 +178,7 @@ firewall_apply() {
   cat >"$STEP_DIR/firewall"
   firewall_merge "$STEP_DIR/firewall"
   if ! firewall_active || ! service_enabled "$FIREWALL_SERVICE"; then
-    exclusively init-scripts SuSEfirewall2 on
+    exclusively system-files SuSEfirewall2 on
   elif wrote "$FIREWALL_SETTINGS"; then
     SuSEfirewall2 start
   fi
@@ -185,7 +188,7 @@ firewall_apply() {
 firewall_remove() {
   if [ -e "$FIREWALL_OWN" ]; then
     firewall_merge /dev/null
-    exclusively init-scripts SuSEfirewall2 off
+    exclusively system-files SuSEfirewall2 off
     rm -f "$FIREWALL_OWN"
   fi
 }

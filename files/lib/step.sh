@@ -77,12 +77,12 @@ retry() {
 within() { perl -e 'alarm shift; exec @ARGV or exit 127' "$@"; }
 
 # exclusively NAME COMMAND...: runs a command while no other step on this node runs one under the same NAME. For what
-# steps of different lanes change: a file of the system's to which each adds its own lines, or an index of services.
+# steps of different lanes change: a file to which each adds its own lines, or an index of services.
 exclusively() {
   local name=$1
   shift
   (
-    flock -w 600 9 || fail "another step has held the lock $name for 10 minutes" \
+    flock -w 900 9 || fail "another step has held the lock $name for 15 minutes" \
       "wait until it ends, or end it (ps -ef | grep smt-ha), then run 'pulumi up' again"
     # Without the lock: a daemon that the command starts would keep it.
     "$@" 9>&-

@@ -80,14 +80,14 @@ service_enabled() {
   case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac
 }
 # Two chkconfigs at a time could each write the order of a boot without the other's service.
-service_enable() { service_enabled "$1" || exclusively init-scripts chkconfig "$1" on; }
+service_enable() { service_enabled "$1" || exclusively system-files chkconfig "$1" on; }
 # Without descriptor 3, which a daemon would keep, and with it the SSH connection.
 service_start() { service_active "$1" || service "$1" start 3>&-; }
 service_restart() { service "$1" restart 3>&-; }
 service_reload() { service "$1" reload 3>&-; }
 service_active() { service "$1" status >/dev/null 2>&1; }
 service_disable() {
-  ! service_enabled "$1" || exclusively init-scripts chkconfig "$1" off
+  ! service_enabled "$1" || exclusively system-files chkconfig "$1" off
   ! service_active "$1" || service "$1" stop
 }
 
@@ -142,8 +142,8 @@ watchdog_enable() {
 # cluster_enable SECONDS: starts the cluster at every boot, but not before the node is up for so many seconds, and not
 # before the shared disk is there.
 cluster_enable() {
-  # chkconfig would take the new file for one more script.
-  exclusively init-scripts install_file 755 /etc/init.d/smt-ha-wait <<END
+  # Not beside a chkconfig, which would take the temporary file for one more script.
+  exclusively system-files install_file 755 /etc/init.d/smt-ha-wait <<END
 #!/bin/sh
 # Written by smt-ha, changes are lost.
 ### BEGIN INIT INFO
