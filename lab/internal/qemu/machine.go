@@ -61,7 +61,9 @@ func (m Machine) Arguments(host Host, customized bool) []string {
 	args := []string{
 		"-name", m.Name, "-uuid", m.UUID,
 		"-machine", "pc", "-cpu", host.Accelerator.cpu(), "-accel", host.Accelerator.option(),
-		"-smp", fmt.Sprint(m.CPUs), "-m", fmt.Sprintf("%dM", m.MemoryMiB),
+		// QEMU before 8.2 leaves memory barriers out where a machine can have one CPU only. Its disks and network run in
+		// another thread, so that the machine may then wait forever for a packet to be sent.
+		"-smp", fmt.Sprintf("%d,maxcpus=%d", m.CPUs, max(m.CPUs, 2)), "-m", fmt.Sprintf("%dM", m.MemoryMiB),
 		"-nodefaults", "-no-user-config", "-display", "none", "-rtc", "base=utc",
 		"-qmp", "unix:" + monitorSocket + ",server=on,wait=off",
 		"-serial", "file:" + consoleLog,

@@ -15,7 +15,7 @@ func TestArguments(t *testing.T) {
 	want := []string{
 		"-name", "node1", "-uuid", "d28c3f3d-b21c-4a08-aec7-16760f9a11e1",
 		"-machine", "pc", "-cpu", "Westmere", "-accel", "tcg,thread=multi,tb-size=256",
-		"-smp", "2", "-m", "1536M",
+		"-smp", "2,maxcpus=2", "-m", "1536M",
 		"-nodefaults", "-no-user-config", "-display", "none", "-rtc", "base=utc",
 		"-qmp", "unix:qmp.sock,server=on,wait=off",
 		"-serial", "file:console.log",
@@ -40,6 +40,10 @@ func TestArguments(t *testing.T) {
 	}
 	if got := machine.Arguments(host, false); !slices.Equal(got, want[:len(want)-2]) {
 		t.Errorf("Arguments without customization:\n%q", got)
+	}
+	machine.CPUs = 1
+	if got := machine.Arguments(host, false); !slices.Contains(got, "1,maxcpus=2") {
+		t.Errorf("Arguments with one CPU: %q", got)
 	}
 	host.Accelerator = KVM
 	got := machine.Arguments(host, false)
