@@ -10,7 +10,7 @@ const running = (): unknown => nodes.map((node) => [services(node), resourceHist
 /** Changes to the system while it serves: by its configuration and by hand. */
 export function changes(): void {
   describe("a running system", () => {
-    test("shows what was changed by hand in the cluster's configuration; the next up mends that and nothing else", () => {
+    test("shows what was changed by hand in the cluster's configuration; the next up restores that and nothing else", () => {
       expect(must("make", "status")).not.toContain("changed by hand");
       onNode("node1", "crm_attribute --type crm_config --name stonith-timeout --update 99s");
       onNode(

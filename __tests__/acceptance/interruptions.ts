@@ -33,7 +33,7 @@ export function interruptions(): void {
       await killWhen(() => /node\d/.test(run("lab/vcenter", "list").output), "make", "up");
     });
 
-    test("wrong portal: named, after the machines of the killed run were made anew", () => {
+    test("wrong portal: named, after the machines of the killed run were re-created", () => {
       const { code, output } = upWith("portal", { "smt-ha:portal": "192.0.2.3:3261" });
       expect(code).not.toBe(0);
       expectFailure(output, "iscsi/login", /portal 192\.0\.2\.3:3261 does not answer/);

@@ -70,9 +70,9 @@ export class Client {
   private readonly file = path.join(labFolder, `client-${Date.now()}.log`);
   private readonly process: ChildProcess;
 
-  /** @param patience seconds until a request is given up */
-  constructor(patience = 5) {
-    const ask = `curl -s -o /dev/null --max-time ${patience} -w '%{http_code}' http://192.0.2.10/test.html`;
+  /** @param timeout seconds that a request may take */
+  constructor(timeout = 5) {
+    const ask = `curl -s -o /dev/null --max-time ${timeout} -w '%{http_code}' http://192.0.2.10/test.html`;
     const loop = `while :; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep 0.2; done`;
     // Into a file: what runs meanwhile may leave this process no time to read.
     const out = fs.openSync(this.file, "w");

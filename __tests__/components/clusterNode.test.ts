@@ -153,7 +153,7 @@ test("a machine's options: folder, a larger system disk but never a smaller one,
   expect(await found({ diskGiB: 5 })).toEqual({ folder: undefined, sizes: [10, 3], protect: true });
 });
 
-test("a machine's steps wait for it, run anew when it is replaced, and go with it", async () => {
+test("a machine's steps wait for it, run again when it is replaced, and are deleted with it", async () => {
   const recording = await onVsphere();
 
   expect(recording.find("Command node1-ready").options.createTimeout).toBe("10m");

@@ -86,7 +86,7 @@ describe("the source", () => {
     ["the one that remained", [false, true], "", "node2"],
     ["the one that remained, whatever the winner was", [true, false], "node2", "node1"],
     ["the one before a newcomer, to which all changes come", [true, true, false], "", "node2"],
-    ["the one before that which is made anew", [false, true, true], "", "node3"],
+    ["the one before that that is re-created", [false, true, true], "", "node3"],
     ["the winner of those that remained", [true, true, false], "node1", "node1"],
     ["the first, where all were members", [true, true, true], "", "node1"],
   ])("is %s", (_, been, winner, expected) => expect(source(been, winner)).toBe(expected));

@@ -147,7 +147,7 @@ test("smt-mirror makes real repositories, as the user smt, without sources", () 
   expect(mirror().output.match(/All files are up-to-date/g)).toHaveLength(2);
 });
 
-test("a broken package leaves the repository as it was, and the next run mends it", () => {
+test("a broken package leaves the repository as it was, and the next run fixes it", () => {
   const repository = "/srv/upstream/lab-updates";
   const before = node.check(`sha256sum ${mirrored}/repodata/repomd.xml`);
   node.check(

@@ -189,10 +189,9 @@ export class DatabaseStack {
     });
     new MysqlMasterPair("databases", {
       databases: nodes.map((node) => {
-        let last: Promise<unknown> = Promise.resolve();
         const step = (name: string, args: StepArgs, opts: { dependsOn?: readonly Running[] }): Running => {
-          const done = run(node, name, args, [last, ...(opts.dependsOn ?? []).map((other) => other.done)]);
-          last = done;
+          const after = (opts.dependsOn ?? []).map((other) => other.done);
+          const done = run(node, name, args, after);
           return { done, stdout: pulumi.output(done) };
         };
         const host = { step } as unknown as StepNode["host"];
