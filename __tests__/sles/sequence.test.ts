@@ -42,7 +42,7 @@ const real = new Map<string, string>([["cluster-authkey-hush", "authkey-hush".re
 const withReal = (text: string): string =>
   [...real].reduce((result, [mock, value]) => result.split(mock).join(value), text);
 
-/** The resources in an order in which Pulumi could make them: each after its dependencies, else as they were created. */
+/** The resources in an order in which Pulumi could make them: each after its dependencies, else by name. */
 function inOrder(resources: readonly Recorded[]): Recorded[] {
   const byId = new Map(resources.map((resource) => [resource.id, resource]));
   const ordered = new Set<Recorded>();
@@ -52,7 +52,8 @@ function inOrder(resources: readonly Recorded[]): Recorded[] {
       ordered.add(resource);
     }
   };
-  resources.forEach(add);
+  // Not as they were created: that differs from run to run.
+  [...byId.keys()].sort().forEach((id) => add(byId.get(id)));
   return [...ordered];
 }
 
