@@ -7,9 +7,8 @@ STACK ?= dev
 help: ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1	/p' Makefile
 
-# The lock file's versions; "npm ci" would refuse a lock file made behind a mirror that lacks other platforms' packages.
 node_modules/.package-lock.json: package-lock.json package.json $(wildcard sdks/*/*.ts sdks/*/*/*.ts)
-	npm install --no-audit --no-fund --loglevel=error
+	npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 up: node_modules/.package-lock.json ## start the lab and bring its stack up
