@@ -1,4 +1,4 @@
-import { Client, eventually, must, onNode, report, run, since, sleep } from "./lab";
+import { Client, eventually, inLab, must, onNode, report, run, since, sleep } from "./lab";
 import { ask, expectSteadyState, full, realServers, table, tableOf, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
@@ -142,6 +142,36 @@ export function cluster(): void {
       must("lab/vcenter", "power-on", "node2");
       await eventually(300, expectSteadyState);
       report("plug pulled to steady state", since(start));
+    });
+
+    test("restarts a node whose kernel has panicked", async () => {
+      const boot = onNode("node2", bootId);
+      const start = Date.now();
+      onNode("node2", "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &");
+      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
+      await eventually(300, () => {
+        expect(onNode("node2", bootId)).not.toBe(boot);
+        expectSteadyState();
+      });
+      report("kernel panic to steady state", since(start));
+    });
+
+    test("starts by itself when the SAN boots long after the nodes", async () => {
+      const address = "192.0.2.3/24 dev lab0";
+      nodes.forEach((node) => must("lab/vcenter", "power-off", node));
+      inLab(`ip address delete ${address}`);
+      try {
+        nodes.forEach((node) => must("lab/vcenter", "power-on", node));
+        // Until the initiator's own service has given up.
+        await eventually(420, () =>
+          nodes.forEach((node) => expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed")),
+        );
+      } finally {
+        inLab(`ip address add ${address}`);
+      }
+      const start = Date.now();
+      await eventually(420, expectSteadyState);
+      report("SAN back to steady state", since(start));
     });
 
     test("has one configuration on all nodes after all that, and nothing has crashed", () => {
