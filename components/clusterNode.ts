@@ -174,8 +174,18 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
       {
         parent: this,
         protect: machine.protect,
-        // A newer template must not replace a working machine.
-        ignoreChanges: ["clone"],
+        // What a machine got from its template at birth stays: another template under the same name must not replace,
+        // reboot or grow it.
+        ignoreChanges: [
+          "clone",
+          "guestId",
+          "firmware",
+          "scsiType",
+          "networkInterfaces[*].adapterType",
+          "disks[*].thinProvisioned",
+          "disks[*].eagerlyScrub",
+          ...(machine.diskGiB ? [] : ["disks[*].size"]),
+        ],
         // The name is unique in its folder.
         deleteBeforeReplace: true,
       },

@@ -12,6 +12,8 @@ export interface Platform {
   /** Whether a location constraint can keep Pacemaker from looking for a resource where it may not run. */
   readonly resourceDiscovery: boolean;
   readonly firewall: "nftables" | "SuSEfirewall2";
+  /** The API of upstream, where smt.conf must name it: without it, SMT 12 takes upstream for NCC and syncs nothing. */
+  readonly smtApiType?: "SCC";
   /** Whether sshd is older than ECDSA and Ed25519 keys. */
   readonly rsaKeysOnly: boolean;
 }
@@ -42,6 +44,7 @@ export const platforms = {
     o2cb: false,
     resourceDiscovery: true,
     firewall: "SuSEfirewall2",
+    smtApiType: "SCC",
     rsaKeysOnly: false,
   },
 } as const satisfies Record<string, Platform>;

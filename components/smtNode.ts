@@ -65,7 +65,13 @@ export class SmtNode extends StepComponent {
       ])
       .apply(([serviceName, mountPoint, mirrorSources, databasePassword, user, mirrorPassword]) =>
         smtConf(
-          { serviceName, mountPoint, mirrorSources, ...(user !== undefined && { credentials: { user } }) },
+          {
+            serviceName,
+            mountPoint,
+            mirrorSources,
+            apiType: node.platform.smtApiType,
+            ...(user !== undefined && { credentials: { user } }),
+          },
           databasePassword,
           mirrorPassword,
         ),
@@ -88,15 +94,19 @@ export interface SmtSettings {
   readonly mountPoint: string;
   /** Whether source packages are mirrored too. */
   readonly mirrorSources: boolean;
+  /** The API of upstream. Unset: the platform's SMT knows one only. */
+  readonly apiType?: "SCC";
   /** Mirror credentials. Unset: existing ones are kept. */
   readonly credentials?: { readonly user: string };
 }
 
 /** The program's settings of smt.conf. Others in the file stay as they are. */
 export function smtConf(settings: SmtSettings, databasePassword: string, mirrorPassword = ""): string {
-  const { credentials } = settings;
+  const { apiType, credentials } = settings;
   return [
-    ...(credentials ? ["[NU]", `NUUser=${credentials.user}`, `NUPass=${mirrorPassword}`] : []),
+    ...(apiType || credentials ? ["[NU]"] : []),
+    ...(apiType ? [`ApiType=${apiType}`] : []),
+    ...(credentials ? [`NUUser=${credentials.user}`, `NUPass=${mirrorPassword}`] : []),
     "[DB]",
     "user=smt",
     `pass=${databasePassword}`,

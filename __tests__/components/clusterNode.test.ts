@@ -135,7 +135,23 @@ test("a machine on vSphere: cloned from the template at its place, with the node
     },
     ignoredGuestIps: ["192.0.2.10"],
   });
-  expect(machine.options).toEqual({ protect: true, deleteBeforeReplace: true, ignoreChanges: ["clone"] });
+  // What it got from its template stays when the template changes; its size is the configuration's if that says so.
+  const born = [
+    "clone",
+    "guestId",
+    "firmware",
+    "scsiType",
+    "networkInterfaces[*].adapterType",
+    "disks[*].thinProvisioned",
+    "disks[*].eagerlyScrub",
+  ];
+  expect(machine.options).toEqual({
+    protect: true,
+    deleteBeforeReplace: true,
+    ignoreChanges: [...born, "disks[*].size"],
+  });
+  const sized = (await onVsphere({ diskGiB: 40 })).find("VirtualMachine node1");
+  expect(sized.options.ignoreChanges).toEqual(born);
 });
 
 test("a machine's options: folder, a larger system disk but never a smaller one, no protection", async () => {

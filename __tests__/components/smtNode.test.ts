@@ -78,6 +78,9 @@ describe("the settings in smt.conf", () => {
         "[LOCAL]\nurl=https://smt.example.com/\nMirrorTo=/smt\nMirrorSRC=false\n",
     ));
 
+  test("with the API of upstream, also without credentials", () =>
+    expect(smtConf({ ...settings, apiType: "SCC" }, "DATABASE")).toMatch(/^\[NU\]\nApiType=SCC\n\[DB\]\n/));
+
   test("without", () => {
     const text = smtConf({ ...settings, mirrorSources: true }, "DATABASE");
     expect(text).not.toContain("NU");

@@ -47,7 +47,7 @@ policy = any
 [any]
 commonName = supplied
 [authority_extensions]
-basicConstraints = critical, CA:TRUE
+basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 # Distinguishes it from another of the same name, such as that of a node before it was rebuilt.

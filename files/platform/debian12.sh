@@ -127,6 +127,9 @@ SMT_SYNC=smt-sync
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
 
+# smt_schedule_create: nothing, since the package brings the file of the nightly jobs.
+smt_schedule_create() { :; }
+
 # SMT looks for its certificate in Apache's configuration.
 smt_enable() { web_tls_enable && rcsmt start; }
 
@@ -152,6 +155,7 @@ web_tls_enable() {
 <VirtualHost *:443>
     DocumentRoot $WEB_ROOT
     SSLEngine on
+    SSLProtocol -all +TLSv1.2 +TLSv1.3
     SSLCertificateFile $SERVER_CERTIFICATE
     SSLCertificateKeyFile $SERVER_KEY
 </VirtualHost>

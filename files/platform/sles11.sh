@@ -57,6 +57,9 @@ trust_refresh() {
 }
 
 # Restarts the database, Apache and cron, with SMT's parts of their configuration.
+# smt_schedule_create: nothing, since the package brings the file of the nightly jobs.
+smt_schedule_create() { :; }
+
 smt_enable() {
   web_module perl
   web_tls_enable

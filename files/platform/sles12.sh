@@ -16,9 +16,10 @@ FIREWALL_SERVICE=SuSEfirewall2
 # Where the system takes root CAs from, in files *.crt.
 TRUST_FOLDER=/etc/pki/trust/anchors
 SMT_PACKAGES='smt mariadb'
-SMT_CRON=/etc/cron.d/novell.com-smt
-# Gets the list of repositories from upstream.
-SMT_SYNC=smt-sync
+# The package makes it from novell.com-smt, whose lines are comments since SMT 3.0.36.
+SMT_CRON=/etc/cron.d/novell.com-smt-randomized
+# Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
+SMT_SYNC=smt-scc-sync
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
@@ -32,6 +33,9 @@ platform_matches() { grep -q '^ID="sles"' /etc/os-release && grep -q '^VERSION_I
 
 # trust_refresh: makes the system trust what TRUST_FOLDER holds, and nothing that it no longer holds.
 trust_refresh() { update-ca-certificates; }
+
+# smt_schedule_create: makes the file of the nightly jobs, as the package does when it is installed.
+smt_schedule_create() { /usr/lib/SMT/bin/reschedule-sync.sh; }
 
 smt_enable() {
   web_module perl
