@@ -96,7 +96,7 @@ export class RemoteHost extends pulumi.ComponentResource {
         logging: remote.Logging.None,
         triggers: this.triggers(),
       },
-      { ...this.childOptions(), customTimeouts: { create: args.readyTimeout } },
+      { ...this.childOptions(), customTimeouts: { create: args.readyTimeout, update: args.readyTimeout } },
     );
 
     const revision = hashFiles(listFiles(filesFolder));
@@ -231,7 +231,8 @@ function hashFiles(files: string[]): string {
   const hash = crypto.createHash("sha256");
   for (const file of files) {
     hash
-      .update(`${path.relative(filesFolder, file)}\0`)
+      // The same on every platform.
+      .update(`${path.relative(filesFolder, file).split(path.sep).join("/")}\0`)
       .update(fs.readFileSync(file))
       .update("\0");
   }

@@ -15,6 +15,10 @@ export interface ServiceFacts extends ServiceAddress {
   readonly mirroring: string;
 }
 
+/** Days before the end of a certificate from which on the report warns. */
+const warningDays = 60;
+const renewal = "run pulumi up to renew it, or put a new one into certificateFile";
+
 /** The stack's last word: what was verified on the nodes, and how the service answers here, where the program runs. */
 export function serviceReport(facts: {
   readonly [Fact in keyof ServiceFacts]: pulumi.Input<ServiceFacts[Fact]>;
@@ -41,6 +45,10 @@ export async function describeService(
   const answer = async (scheme: "http" | "https"): Promise<string> => {
     try {
       const ends = await checkService(scheme, facts);
+      const days = ends && Math.floor((ends.getTime() - Date.now()) / (24 * 60 * 60 * 1000));
+      if (days !== undefined && days < warningDays) {
+        warn(`the server certificate ends in ${days} days; then https fails for every client: ${renewal}`);
+      }
       return ends ? `answers; its certificate ends on ${ends.toISOString().slice(0, 10)}` : "answers";
     } catch (error) {
       if (error instanceof WrongAnswer && !preview) {

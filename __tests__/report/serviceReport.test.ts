@@ -44,6 +44,16 @@ test("reads like a report", async () => {
   expect(warn).not.toHaveBeenCalled();
 });
 
+test("warns from 60 days before the certificate ends", async () => {
+  const inDays = (days: number): Date => new Date(Date.now() + (days * 24 + 1) * 60 * 60 * 1000);
+  check.mockImplementation((scheme) => Promise.resolve(scheme === "https" ? inDays(60) : undefined));
+  await describeService(facts, false, warn);
+  expect(warn).not.toHaveBeenCalled();
+  check.mockImplementation((scheme) => Promise.resolve(scheme === "https" ? inDays(59) : undefined));
+  await describeService(facts, false, warn);
+  expect(warn.mock.calls).toEqual([[expect.stringMatching(/^the server certificate ends in 59 days; .* pulumi up/)]]);
+});
+
 test("says what could not be verified from here, and why", async () => {
   check.mockRejectedValue(new Unreachable("no route"));
   const report = await describeService(facts, false, warn);

@@ -85,6 +85,10 @@ describe("cluster/configure", () => {
     node.check("rm /run/doubles/unsettled");
     node.write("/run/doubles/crm_mon", "Failed Resource Actions:\n  * fs start on node1 returned error\n");
     expect(causeOf(configure())).toContain("resources failed:   * fs start on node1");
+    // A fencing that failed long ago is history, which no cleanup of resources removes.
+    node.write("/run/doubles/crm_mon", "Failed Fencing Actions:\n  * reboot of node9 failed: client=stonith_admin\n");
+    expect(configure().code).toBe(0);
+    node.write("/run/doubles/cib/stonith-timeout", "5s\n");
     node.check("rm /run/doubles/crm_mon");
     loads();
     expect(configure().code).toBe(0);
@@ -162,8 +166,39 @@ describe("cluster/join", () => {
     ]);
     expect(node.read("/etc/corosync/corosync.conf")).toBe(conf(3));
     expect(node.check("stat -c %a-%s /etc/corosync/authkey")).toBe("400-256\n");
+    // softdog dies with the kernel: a panic must restart the node.
+    const panic = "kernel.panic = 10\nkernel.panic_on_oops = 1\n";
+    expect([node.read("/etc/sysctl.d/90-smt-ha-cluster.conf"), node.read("/run/doubles/kernel")]).toEqual([
+      panic,
+      panic,
+    ]);
     expect(join()).toEqual(nothing);
     expect(node.calls()).toEqual(["modprobe softdog"]);
+  });
+
+  test("does not let the DLM's own unit start corosync", () => {
+    node.write("/run/doubles/enabled/dlm", "");
+    join();
+    expect(node.calls()).toContain("systemctl disable dlm");
+  });
+
+  test("waits for the disk, however late it comes, and stops before the initiator", () => {
+    join();
+    for (const unit of ["sbd.service", "resource-agents-deps.target"]) {
+      expect(node.read(`/etc/systemd/system/${unit}.d/smt-ha.conf`)).toBe(
+        "[Unit]\nRequires=smt-ha-disk.service\nAfter=smt-ha-disk.service open-iscsi.service\n",
+      );
+    }
+  });
+
+  test.each(["standby", "maintenance"])("a node in %s is a member", (state) => {
+    const nodes = ["node1: online", `node2: ${state}`, "node3: online"].map((text) => `  * Node ${text}:\n`);
+    join();
+    node.write("/run/doubles/crm_mon", `  * Current DC: node1 - partition with quorum\n${nodes.join("")}`);
+    const inputs = { "corosync.conf": conf(3), sbd: sbdConfig(debian12, "/dev/sbd"), authkey: "hush".repeat(64) };
+    expect(node.step("cluster/join", { cluster: "smtha", members: "3", "earliest-start": "35" }, inputs)).toEqual(
+      nothing,
+    );
   });
 
   test("clears the CIB of a package's first start, and never one of a cluster of its own", () => {

@@ -54,7 +54,8 @@ test("logs in under the node's own name, now and at every boot", () => {
     0,
     "node1: iscsi/login: wrote /etc/iscsi/initiatorname.iscsi\n" +
       `node1: iscsi/login: wrote ${record}\n` +
-      `node1: iscsi/login: logging in to ${target} at ${portal}\n`,
+      `node1: iscsi/login: logging in to ${target} at ${portal}\n` +
+      "node1: iscsi/login: wrote /etc/systemd/system/smt-ha-disk.service\n",
   ]);
   expect(node.read("/etc/iscsi/initiatorname.iscsi")).toBe(`InitiatorName=${initiator}\n`);
   expect(node.check(`stat -c %a /etc/iscsi/initiatorname.iscsi ${record}`)).toBe("600\n600\n");
@@ -72,7 +73,12 @@ test("logs in under the node's own name, now and at every boot", () => {
     `iscsiadm -m node -T ${target} -p ${portal} --login`,
     "systemctl enable open-iscsi",
     "systemctl start open-iscsi",
+    "systemctl daemon-reload",
+    "systemctl start smt-ha-disk.service",
   ]);
+  expect(node.read("/etc/systemd/system/smt-ha-disk.service")).toContain(
+    `\nExecStart=/bin/bash /usr/local/lib/smt-ha/await-disk ${portal} ${target} ${device(1)}\n`,
+  );
 });
 
 test("a second time changes nothing, even where the portal no longer answers to a discovery", () => {
@@ -83,7 +89,45 @@ test("a second time changes nothing, even where the portal no longer answers to 
 
   expect(login()).toEqual({ code: 0, stdout: "", stderr: "" });
   expect(node.read(record)).toBe(before);
-  expect(node.calls()).toEqual(["systemctl start iscsid", "systemctl start open-iscsi"]);
+  expect(node.calls()).toEqual([
+    "systemctl start iscsid",
+    "systemctl start open-iscsi",
+    "systemctl start smt-ha-disk.service",
+  ]);
+});
+
+test("a target that is down now keeps its record: the next boot logs in again", () => {
+  login();
+  node.check("rm /run/doubles/sessions");
+  node.write(`/run/doubles/targets/${target}/broken`, "");
+  expect(failure(login()).cause).toContain("failed (iscsiadm exit code 8)");
+  expect(node.run(`cat ${record}`).code).toBe(0);
+});
+
+describe("at boot, until the disk is there", () => {
+  const awaitDisk = `bash /usr/local/lib/smt-ha/await-disk ${portal} ${target} ${device(1)}`;
+  beforeEach(() => {
+    login();
+    node.check("rm -f /run/doubles/sessions /dev/disk/by-path/*");
+    node.calls();
+  });
+
+  test("logs in again and again while the target is down", async () => {
+    node.write(`/run/doubles/targets/${target}/broken`, "");
+    const waiting = node.runAside(awaitDisk);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    node.check(`rm /run/doubles/targets/${target}/broken`);
+    expect(await waiting).toMatchObject({ code: 0, stdout: `waiting for ${device(1)}\n${device(1)} is there\n` });
+    expect(node.calls().filter((call) => call.endsWith("--login"))).toHaveLength(2);
+  });
+
+  test("looks again for a LUN that its target offers later", async () => {
+    node.write(`/run/doubles/targets/${target}/luns`, "");
+    const waiting = node.runAside(awaitDisk);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    node.write(`/run/doubles/targets/${target}/luns`, "1\n");
+    expect((await waiting).code).toBe(0);
+  });
 });
 
 test("another session on the node does not count, and stays", () => {

@@ -48,6 +48,21 @@ describe("node/preflight", () => {
     );
   });
 
+  test.each([
+    ["smt", "ocfs2 dlm"],
+    ["director", "ip_vs"],
+  ])("names each module that a kernel lacks, for role %s: %s", (role, modules) => {
+    for (const module of ["ocfs2", "dlm", "ip_vs"]) {
+      node.write(`/run/doubles/lacks-module-${module}`, "");
+    }
+    const { code, stderr } = node.step("node/preflight", { ...options, role });
+    expect(code).toBe(1);
+    const named = [...stderr.matchAll(/has no module (\S+); the package linux-image-amd64 has/g)].map(
+      ([, name]) => name,
+    );
+    expect(named.sort()).toEqual(modules.split(" ").sort());
+  });
+
   test.each(["192.0.2.1", "192.0.2.111", "192.0.2.12"])("distinguishes %s from 192.0.2.11", (address) => {
     expect(node.step("node/preflight", { ...options, address }).stderr).toContain(
       `- no interface eth0 with the address ${address}\n`,
@@ -97,6 +112,12 @@ describe("node/hosts", () => {
       `127.0.0.1 localhost\n# a note on node2\n192.0.2.99  printer printer2 # near node1\n::1 ip6-localhost\n${block}`,
     );
     expect(node.check("stat -c %a /etc/hosts")).toBe("644\n");
+  });
+
+  test("a line of other names too keeps those: localhost above all", () => {
+    node.write("/etc/hosts", "127.0.0.1 localhost node1 # of an installer\n127.0.1.1 node1.example.com node1\n");
+    node.step("node/hosts", {}, { hosts });
+    expect(node.read("/etc/hosts")).toBe(`127.0.0.1 localhost\n${block}`);
   });
 
   test("changes nothing the second time, and replaces its own lines when the nodes change", () => {
@@ -160,6 +181,15 @@ describe("node/packages", () => {
 
     expect(node.step("node/packages", { role: "smt" }).stderr).toContain("installing parted\n");
     expect(node.calls()[1]).toMatch(/ --no-install-recommends parted$/);
+  });
+
+  test("waits while another program holds the lock of the lists", () => {
+    const packages = wanted("smt");
+    withoutPackages(packages);
+    node.write("/run/doubles/archive", packages.join("\n") + "\n");
+    node.write("/run/doubles/lists-locked", "once\n");
+    expect(node.step("node/packages", { role: "smt" }).code).toBe(0);
+    expect(node.calls().filter((call) => call.endsWith("update"))).toHaveLength(2);
   });
 
   test("names what could not be installed, and shows why in the log", () => {

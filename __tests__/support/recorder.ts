@@ -18,6 +18,7 @@ export interface Recorded {
     readonly deletedWith?: string;
     readonly ignoreChanges?: readonly string[];
     readonly createTimeout?: string;
+    readonly updateTimeout?: string;
   };
 }
 
@@ -41,7 +42,7 @@ interface RegisterRequest {
   getDeletebeforereplace(): boolean;
   getDeletedwith(): string;
   getIgnorechangesList(): string[];
-  getCustomtimeouts(): { getCreate(): string } | undefined;
+  getCustomtimeouts(): { getCreate(): string; getUpdate(): string } | undefined;
 }
 
 /** A template as vSphere describes it; sizes in GiB. */
@@ -126,6 +127,7 @@ export async function record(
       JSON.stringify([inputs.create, inputs.remotePath]),
     )?.[1];
     const timeout = request.getCustomtimeouts()?.getCreate();
+    const updateTimeout = request.getCustomtimeouts()?.getUpdate();
     resources.push({
       id: `${className(request.getType())} ${request.getName()}`,
       type: request.getType(),
@@ -144,6 +146,7 @@ export async function record(
         ...(request.getDeletedwith() && { deletedWith: reference(request.getDeletedwith()) }),
         ...(request.getIgnorechangesList().length > 0 && { ignoreChanges: request.getIgnorechangesList() }),
         ...(timeout && { createTimeout: timeout }),
+        ...(updateTimeout && { updateTimeout }),
       },
     });
     return register(request, callback);

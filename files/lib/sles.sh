@@ -14,10 +14,21 @@ SERVER_KEY=/etc/ssl/servercerts/serverkey.pem
 
 package_installed() { rpm -q --quiet "$1"; }
 
+# zypper_unlocked ARGUMENT...: waits while another program, such as PackageKit, holds zypper's lock (exit code 7).
+zypper_unlocked() {
+  local code
+  while :; do
+    code=0
+    zypper --non-interactive "$@" || code=$?
+    if [ $code != 7 ] || [ $SECONDS -gt 300 ]; then return $code; fi
+    sleep 5
+  done
+}
+
 packages_install() {
-  zypper --non-interactive refresh
+  zypper_unlocked refresh
   # 102 and 103: installed, and zypper advises a reboot or its own restart. The packages' scripts run chkconfig.
-  exclusively system-files zypper --non-interactive install --auto-agree-with-licenses "$@" ||
+  exclusively system-files zypper_unlocked install --auto-agree-with-licenses "$@" ||
     case $? in 102 | 103) ;; *) return 1 ;; esac
 }
 
@@ -31,7 +42,7 @@ platform_lacks() {
   if [ -n "$missing" ]; then
     # A table: "  | name | summary | type". On SLES 12, zypper ends with exit code 104 if it finds nothing.
     # shellcheck disable=SC2086 # a list
-    found=$(zypper --non-interactive search --match-exact --type package $missing |
+    found=$(zypper_unlocked search --match-exact --type package $missing |
       awk -F'|' 'NF >= 4 { gsub(/ /, "", $2); print $2 }' || true)
     for product in "$HA_PRODUCT" "$SMT_PRODUCT" "$PLATFORM_NAME"; do
       lacking=

@@ -42,13 +42,16 @@ watchdog_enable() {
 cluster_enable() {
   local unit
   for unit in resource-agents-deps.target sbd.service; do
-    printf '[Unit]\nRequires=%s.service\nAfter=%s.service\n' "$ISCSI_SERVICE" "$ISCSI_SERVICE" | unit_extend $unit
+    # Not "Requires" for the initiator's own service: that gives up after some minutes without the target.
+    printf '[Unit]\nRequires=%s\nAfter=%s %s.service\n' "$DISK_SERVICE" "$DISK_SERVICE" "$ISCSI_SERVICE" | unit_extend $unit
   done
   # systemd's own limit is 90 seconds.
   printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) \
     "/usr/bin/awk '{ rest = $1 - \$\$1; if (rest > 0) system(\"sleep \" rest) }' /proc/uptime" | unit_extend corosync.service
   units_reload
   for unit in sbd corosync pacemaker; do service_enable $unit; done
+  # Pacemaker starts the DLM. Its own unit would start corosync at boot, also after the node has left the cluster.
+  if service_enabled dlm; then SYSTEMCTL_SKIP_SYSV=1 systemctl disable dlm; fi
 }
 
 # cluster_disable: stops the cluster on this node, now and at every boot.
@@ -89,6 +92,27 @@ ISCSI_NO_SESSION=21
 
 # iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each; makes no record of it.
 iscsi_offered() { within 60 iscsiadm -m discoverydb -t sendtargets -p "$1" -o nonpersistent --discover; }
+
+DISK_SERVICE=smt-ha-disk.service
+
+# disk_enable PORTAL TARGET DEVICE: a unit that is active once the node has the device, however late the target boots.
+disk_enable() {
+  install_file 644 "/etc/systemd/system/$DISK_SERVICE" <<END
+[Unit]
+Description=The cluster's shared disk
+Wants=$ISCSI_SERVICE.service network-online.target
+After=$ISCSI_SERVICE.service network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/bash /usr/local/lib/smt-ha/await-disk $1 $2 $3
+# It gave up if the target was late, and logs out at shutdown only if it is active.
+ExecStartPost=-/bin/systemctl --no-block start $ISCSI_SERVICE.service
+END
+  units_reload
+  service_start "$DISK_SERVICE"
+}
 
 # It pulls in corosync, which pulls in sbd.
 CLUSTER_SERVICE=pacemaker

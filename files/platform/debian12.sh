@@ -12,7 +12,17 @@ platform_found() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release; }
 platform_matches() { grep -q '^ID=debian' /etc/os-release && grep -q '^VERSION_ID="12"' /etc/os-release; }
 
 # platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
-platform_lacks() { :; }
+platform_lacks() {
+  local module modules='softdog iscsi_tcp'
+  case $1 in
+  smt) modules="$modules dlm ocfs2" ;;
+  director) modules="$modules ip_vs" ;;
+  esac
+  for module in $modules; do
+    modprobe -n -q "$module" ||
+      echo "its kernel $(uname -r) has no module $module; the package linux-image-amd64 has a kernel with all modules"
+  done
+}
 
 # packages_of ROLE: the packages that a node of this role (smt or director) needs.
 packages_of() {
@@ -24,9 +34,14 @@ packages_of() {
 }
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
+# packages_install PACKAGE...: apt-daily holds the lists' lock for minutes after a boot, and "update" has no timeout for it.
 packages_install() {
-  apt-get -q update &&
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+  until apt-get -q update >"$STEP_DIR/update" 2>&1; do
+    cat "$STEP_DIR/update"
+    if [ $SECONDS -gt 300 ] || ! grep 'Could not get lock' "$STEP_DIR/update" >/dev/null; then return 1; fi
+    sleep 5
+  done
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
 }
 
 # time_config SERVERS: the time service's configuration.

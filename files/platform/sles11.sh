@@ -103,6 +103,9 @@ iscsi_offered() {
   return $code
 }
 
+# disk_enable PORTAL TARGET DEVICE: nothing. The boot script of the initiator tries once, for two minutes.
+disk_enable() { :; }
+
 # signatures_wipe DEVICE...: removes the signatures of file systems and partition tables. Without wipefs: overwrites the
 # first and the last MiB.
 signatures_wipe() {
@@ -148,7 +151,7 @@ cluster_enable() {
 # Written by smt-ha, changes are lost.
 ### BEGIN INIT INFO
 # Provides:          smt-ha-wait
-# Required-Start:    \$network \$remote_fs open-iscsi
+# Required-Start:    \$network \$remote_fs iscsi
 # Required-Stop:     \$null
 # X-Start-Before:    openais
 # Default-Start:     3 5
