@@ -14,8 +14,8 @@ import { lookUpPlacement } from "./components/vspherePlacement";
 import { loadConfig } from "./config";
 import { serviceReport } from "./report/serviceReport";
 
-// The guide's table of contents; the numbers in parentheses are its steps. The order of the blocks has no effect: a block
-// waits for those that it takes something from, by an argument or by dependsOn, and for nothing else.
+// The blocks follow the guide; numbers in parentheses are its steps. A block waits for what its arguments and its dependsOn
+// name, for nothing else. The place of a block has no effect on the order of the steps.
 
 const config = loadConfig();
 const { network, virtualIp, serviceName, balancing } = config;
@@ -38,7 +38,7 @@ const clusterNodes = config.nodes.map(
 const smtNodes = clusterNodes.filter((node) => node.role === "smt");
 const directors = clusterNodes.filter((node) => node.role === "director");
 
-// (4, 13) What the network may ask of them.
+// (4, 13) Each node's firewall.
 const firewall = new NodeFirewall("firewall", {
   nodes: clusterNodes,
   virtualIp,
@@ -110,7 +110,8 @@ const authority = new CertificateAuthority("certificates", {
   now: config.certificates.now,
 });
 
-// (12-15) SMT's databases, each a master of the other. The firewall comes first, since they listen on the network.
+// (12-15) Each SMT node's database follows another one and is followed. They listen on the network, so the firewall comes
+// first.
 const databases = new MysqlMasterPair(
   "databases",
   {
@@ -129,7 +130,7 @@ const repositories = new SmtRepositories(
   { dependsOn: [...authority.ready, ...databases.ready] },
 );
 
-// (8, 10) The servers behind the load balancer. One joins the pool once its SMT lists the repositories.
+// (8, 10) The servers behind the load balancer. A server joins the pool once all SMT nodes list the repositories.
 const formerParent = pulumi.createUrn("load-balancer", "smt-ha:balancer:LvsDirector");
 const realServers = smtNodes.map(
   (node, index) =>
@@ -138,7 +139,7 @@ const realServers = smtNodes.map(
       { node, virtualIp, nic: network.nic, mount, writesHealthPage: index === 0, balancing },
       {
         dependsOn: [...authority.ready, ...repositories.ready],
-        // Release 0.1 had these steps in LvsDirector: without its URN they would be replaced.
+        // Release 0.1 ran these steps in LvsDirector. Without the alias, Pulumi would replace them.
         transformations: [
           ({ props, opts }) => ({ props, opts: pulumi.mergeOptions(opts, { aliases: [{ parent: formerParent }] }) }),
         ],

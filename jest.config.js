@@ -12,7 +12,7 @@ const project = (displayName, testMatch) => ({
 
 /** @type {import("jest").Config} */
 module.exports = {
-  // A test takes a second or two; more where machines of the lab run beside it. Jest heeds this here only.
+  // A test takes a second or two; more where machines of the lab run beside it. Jest reads this here only.
   testTimeout: 60 * 1000,
   projects: [
     {

@@ -7,12 +7,13 @@ import { type Ready, StepComponent } from "./stepComponent";
 
 /** Where the servers' certificates come from. Certificates and keys are PEM; a component wraps the keys as secrets. */
 export type CertificateSource =
-  /** A root CA that the first SMT node makes, such as `/O=Example/CN=Example SMT CA`. Another subject is another CA. */
+  /** A root CA that the first SMT node makes, such as `/O=Example/CN=Example SMT CA`. A new subject makes a new CA. */
   | { readonly kind: "generated"; readonly subject: string }
-  /** The administrator's CA: its certificate, then those above it, the root last; and its key. */
+  /** The administrator's CA. `ca`: the CA's certificate, then its issuers, the root last. `key`: the CA's key. */
   | { readonly kind: "suppliedAuthority"; readonly ca: string; readonly key: pulumi.Input<string> }
   /**
-   * The administrator's certificate for all servers: itself, then those between it and the root; its key; and the root CA.
+   * The administrator's certificate for all servers. `certificate`: the certificate, then its issuers below the root.
+   * `key`: the certificate's key. `ca`: the root CA.
    */
   | {
       readonly kind: "suppliedCertificate";
@@ -36,7 +37,7 @@ export interface CertificateAuthorityArgs {
   readonly source: CertificateSource;
   /** Days that a certificate signed here is valid. */
   readonly days: number;
-  /** The current time, which decides what is due for renewal. */
+  /** The current time. It decides what is due for renewal. */
   readonly now: Date;
 }
 
@@ -46,7 +47,7 @@ export interface CertificateAuthorityArgs {
  */
 const authorityDays = 3650;
 
-/** A server's certificate with the CAs below the root, and its key where it is not the node's own. */
+/** A server's certificate, then its issuers below the root. `key` is set only if the node did not make the key itself. */
 interface Pair {
   readonly certificate: pulumi.Input<string>;
   readonly key?: pulumi.Input<string>;
@@ -62,12 +63,15 @@ interface Issued {
 }
 
 /**
- * The servers' certificates: a CA on the first SMT node, whose key never leaves it; each server's own key, whose request
- * goes to the CA and returns as a certificate, both as outputs.
+ * The servers' certificates. The CA runs on the first SMT node, and its key never leaves that node. Each server makes a key
+ * and sends a request. The CA returns a certificate. Both travel as outputs.
  *
- * A new CA comes in four stages, so that no client and no check meets a certificate of an unknown CA: every node trusts
- * the CA beside the former one, and clients are offered both; the CA signs; each server switches; the former CA is
- * dropped.
+ * A new CA comes in four stages, so that no client and no check meets a certificate of an unknown CA:
+ *
+ * 1. Every node trusts the new CA beside the former one, and offers both to clients. Each server makes its request.
+ * 2. The CA signs. This waits for the requests only.
+ * 3. Each server installs its certificate. This waits for the certificates, and until every node trusts the CA.
+ * 4. Every node drops the former CA. This waits for all servers.
  */
 export class CertificateAuthority extends StepComponent {
   /** The servers have their certificates, and all nodes trust the CA. */
@@ -124,11 +128,11 @@ export class CertificateAuthority extends StepComponent {
   /**
    * A certificate for each server, signed by the CA on the first node.
    *
-   * @param authority the CA's certificate and those above it, the root last
+   * @param authority the CA's certificate, then its issuers, the root last
    */
   private sign(authority: pulumi.Output<string>): Issued {
     const { smtNodes, directors, days } = this.args;
-    // The step's result is no secret, though a key may be part of its input.
+    // Pulumi marks the result as secret because an input is. The result itself holds no secret.
     const bundle = pulumi.unsecret(authority);
     const chain = bundle.apply(splitCertificates);
     const root = chain.apply((all) => itemAt(all, -1));

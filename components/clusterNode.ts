@@ -73,7 +73,7 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   readonly sshPort: number;
   readonly initiatorName: string;
   readonly host: RemoteHost;
-  /** The node is what the configuration says, resolves its peers, and has its packages and the time. */
+  /** The node matches the configuration, resolves its peers, has its packages and follows a time server. */
   readonly ready: readonly pulumi.Resource[];
 
   constructor(

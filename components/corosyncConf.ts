@@ -3,7 +3,7 @@ import { hostPart, networkOf } from "./ipv4";
 import type { Platform } from "./platform";
 import { corosyncPorts } from "./ports";
 
-/** Seconds without a token until corosync declares a member lost. The guide leaves it at its default; 5 s is SUSE's. */
+/** Seconds without a token until corosync declares a member lost. The guide sets no value. SUSE uses 5 s. */
 export const tokenTimeout = 5;
 
 /** A member by its host name and IPv4 address. */

@@ -32,7 +32,7 @@ export interface ClusterPart {
   readonly crm: pulumi.Input<string>;
   /** The node that loads and remembers the part. Default: the first one. */
   readonly on?: ClusterNode;
-  /** A part that contains this one: once it is loaded, this one is left alone. */
+  /** The name of a larger part. Once that part is loaded, the step no longer loads this one. */
   readonly until?: string;
 }
 
@@ -104,8 +104,8 @@ export class HaeCluster extends StepComponent {
   /**
    * Loads a part of the cluster's configuration in one transaction.
    *
-   * Parts must be loaded one at a time, also from different nodes, because a load compares with what it has read before.
-   * So `opts.dependsOn` names the part before this one, or what it is a part of.
+   * Only one part may be loaded at a time, from any node: crm reads the configuration, then writes what differs. So
+   * `opts.dependsOn` names the step that loads the part before, or a step that waits for it.
    *
    * @returns the step, which ends when the cluster has settled
    */

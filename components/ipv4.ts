@@ -5,7 +5,7 @@ export const toNumber = (address: string): number =>
 /** A number as an IPv4 address. */
 export const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 
-/** What an address has beside the network's prefix, such as 11 for 192.0.2.11 with 24 bits. */
+/** The host number in an address: 11 for 192.0.2.11/24. */
 export const hostPart = (address: string, prefixLength: number): number => toNumber(address) % 2 ** (32 - prefixLength);
 
 /** The address of the network that an address is in. */

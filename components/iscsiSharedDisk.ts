@@ -31,14 +31,14 @@ export interface IscsiSharedDiskArgs {
   readonly chap?: ChapCredentials;
   /** Marks the partitions as this cluster's. */
   readonly clusterName: pulumi.Input<string>;
-  /** Whether anything else that the disk holds may be lost. */
+  /** Whether the program may overwrite foreign data on the disk. */
   readonly wipe: boolean;
 }
 
 /**
- * The disk that all nodes share, over iSCSI: each node logs in, now and at every boot, and the first one gives the disk
- * its partitions for SBD and data. A disk that has them is kept as it is. One that is too small or holds anything else is
- * refused.
+ * The disk that all nodes share, over iSCSI. Each node logs in, now and at every boot. The first one makes the partitions
+ * for SBD and data. It keeps a disk that has them as it is. It refuses a disk that is too small, and, unless `wipe` is
+ * true, one that holds anything else.
  */
 export class IscsiSharedDisk extends StepComponent {
   /** Every node has both partitions. */
@@ -68,7 +68,7 @@ export class IscsiSharedDisk extends StepComponent {
       }),
     );
 
-    // No node may meet the disk half-partitioned, so all log in before the first one changes it.
+    // All nodes log in before the first one partitions, so that none reads a half-written table.
     const partition = this.step(
       itemAt(nodes, 0),
       "disk/partition",

@@ -33,7 +33,7 @@ const schemes = ["https", "http"] as const;
 /** Their TCP ports. */
 export const balancedPorts = schemes.map((scheme) => servicePorts[scheme]);
 
-/** ldirectord's configuration. A blank line ends a virtual service, and yes and no stand without a trailing space. */
+/** ldirectord's configuration. A blank line ends a virtual service. ldirectord takes no space after yes or no. */
 export function ldirectordConf(
   virtualIp: string,
   realServers: readonly { readonly address: string }[],

@@ -11,7 +11,7 @@ const ldirectordFile = "/etc/ha.d/ldirectord.cf";
 
 export interface LvsDirectorArgs {
   readonly cluster: HaeCluster;
-  /** The part of the cluster's configuration before this one: parts are loaded one at a time. */
+  /** The steps that load the part before this one. Parts are loaded one at a time. */
   readonly configureAfter: Ready;
   /** The nodes that may hold the service address; one of them does. */
   readonly directors: readonly ClusterNode[];
@@ -44,7 +44,7 @@ export class LvsDirector extends StepComponent {
     const { balancing, directors, others, realServers, virtualIp } = args;
     const first = itemAt(directors, 0);
 
-    // Where the resource agent finds no configuration, it reports "not installed": so first the file, then the group.
+    // The file comes before the group: without it, the resource agent reports "not installed".
     const configured = directors.map((node) =>
       this.step(node, "director/configure", {
         options: { config: ldirectordFile },
@@ -85,7 +85,7 @@ export class LvsDirector extends StepComponent {
       ),
     );
     this.ready = verified;
-    // Of all of them, so that it is known when all are verified.
+    // Joins the results of all directors, so the value is known only after all are verified.
     this.activeDirector = pulumi
       .all(verified.map(({ stdout }) => stdout))
       .apply((holders) => itemAt(holders, 0).trim());
@@ -114,7 +114,7 @@ export interface LvsGroupArgs {
  */
 export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: LvsGroupArgs): string {
   const { nic, prefixLength } = args;
-  // A netmask that is not 32 keeps the agent from taking the address on a real server's lo for its own.
+  // With /32, the agent would take the address on a real server's lo for its own.
   const address = `ip=${args.virtualIp} cidr_netmask=${prefixLength} nic=${nic}${
     args.forwarding === "gate" ? " lvs_support=true" : ""
   }`;

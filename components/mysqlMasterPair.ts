@@ -14,86 +14,104 @@ export interface Database {
 }
 
 export interface MysqlMasterPairArgs {
-  /** The databases in the ring's order: each follows the one before it. All start with the data of the first one. */
+  /** The databases in the ring's order: each follows the one before it. At the start, the first one is the source. */
   readonly databases: readonly Database[];
-  /** The shared file system, by which data move from node to node when a database is seeded. */
+  /** The shared file system. The dump that seeds a database goes through it. */
   readonly mount: SharedFileSystem;
   /** Password of each database's root. Unset: root logs in by the socket. */
   readonly rootPassword?: pulumi.Input<string>;
-  /** Name of the node whose registrations win where another one has different ones. Unset: such a node is refused. */
+  /** Name of the node whose registrations are kept if nodes differ. Unset: the step refuses to drop any. */
   readonly winner?: string;
 }
 
 /** A database as a member of the ring. */
 export interface Member {
   readonly node: string;
-  /** Made with the data: a fresh database has another one. */
+  /** The identity that the database made with its data. A new database has another one. */
   readonly id: string;
 }
 
 /** How databases become a ring. */
 export interface SeedPlan {
-  /** Index of the seed: the member whose data all others receive. */
+  /** Index of the source: the member whose data all others load. */
   readonly source: number;
-  /** Former members whose changes the seed may not have yet. */
+  /** Former members whose changes the source may not have yet. */
   readonly pending: readonly Member[];
-  /** Names of the nodes that may be the seed. */
+  /** Names of the nodes that may be the source. */
   readonly candidates: readonly string[];
+}
+
+/** Where a member's follower starts in its binlog. */
+interface Coordinates {
+  readonly file: string;
+  readonly position: number;
+}
+
+/** What the steps of a new ring share. */
+interface Formation {
+  /** All members, as steps read them. */
+  readonly ring: pulumi.Output<string>;
+  readonly plan: pulumi.Output<SeedPlan>;
+  /** The source, as steps read it. */
+  readonly source: pulumi.Output<string>;
 }
 
 /**
  * SMT's database on each node, a master and the follower of the node before it: what is written on one arrives on all. Two
  * nodes are a pair of masters, more are a ring.
  *
- * The ring is formed again whenever it gets another member, such as a re-created node: one database is the seed, the others
- * receive its data, and each reports the binlog coordinates from which its follower needs what it writes.
+ * A new member, such as a re-created node, makes the ring form again. One database is the source; the others load its
+ * data. Each reports the binlog coordinates at which its follower starts.
  */
 export class MysqlMasterPair extends StepComponent {
   /** All databases have each other's changes. */
   readonly ready: Ready;
 
-  constructor(name: string, args: MysqlMasterPairArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    private readonly args: MysqlMasterPairArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("smt-ha:database:MysqlMasterPair", name, opts);
-    const { databases, mount, rootPassword } = args;
-    const winner = args.winner ?? "";
     const password = new random.RandomPassword(`${name}-replication`, { length: 32, special: false }, { parent: this });
+    const members = this.configure();
+    const coordinates = this.seed(this.plan(members), password.result);
+    const markers = this.replicate(members, coordinates, password.result);
+    this.ready = this.onEach("verify", () => ({ options: { markers } }));
+    this.registerOutputs();
+  }
 
-    /** One step on each node, side by side, after the steps given. */
-    const onEach = (step: string, stepArgs: (index: number) => StepArgs, after: Ready = []): remote.Command[] =>
-      databases.map(({ node, ready }, index) => {
-        const { options, inputs } = stepArgs(index);
-        const allInputs = {
-          ...inputs,
-          ...(rootPassword !== undefined && { "root-password": pulumi.secret(rootPassword) }),
-        };
-        return this.step(
-          node,
-          `database/${step}`,
-          { options, ...(Object.keys(allInputs).length > 0 && { inputs: allInputs }) },
-          [...ready, ...after],
-        );
-      });
-
-    const configured = onEach("configure", (index) => ({
+  /** Configures the databases. Returns them as members, in the ring's order. */
+  private configure(): pulumi.Output<Member[]> {
+    const { databases, mount } = this.args;
+    const configured = this.onEach("configure", (index) => ({
       options: { mount: mount.mountPoint },
       inputs: { config: databaseConfig(index + 1, databases.length) },
     }));
-    const members = results<{ id: string }>(configured).apply((found) =>
+    return results<{ id: string }>(configured).apply((found) =>
       found.map(({ id }, index): Member => ({ node: itemAt(databases, index).node.nodeName, id })),
     );
-    const ring = members.apply(formatMembers);
+  }
 
-    const surveyed = onEach("survey", () => ({ options: { members: ring } }));
+  /** Finds former members and chooses the source. */
+  private plan(members: pulumi.Output<Member[]>): Formation {
+    const ring = members.apply(formatMembers);
+    const surveyed = this.onEach("survey", () => ({ options: { members: ring } }));
     const plan = pulumi.all([members, results<{ member: boolean }>(surveyed)]).apply(([all, answers]) =>
       chooseSource(
         all,
         answers.map(({ member }) => member),
-        winner,
+        this.args.winner ?? "",
       ),
     );
     const source = pulumi.all([members, plan]).apply(([all, { source: index }]) => formatMembers([itemAt(all, index)]));
+    return { ring, plan, source };
+  }
 
-    const offered = onEach(
+  /** Gives every member the source's data. Returns the coordinates of each member. */
+  private seed({ ring, plan, source }: Formation, password: pulumi.Output<string>): pulumi.Output<Coordinates[]> {
+    const { databases, mount, winner = "" } = this.args;
+    const offered = this.onEach(
       "offer",
       () => ({
         options: {
@@ -108,8 +126,7 @@ export class MysqlMasterPair extends StepComponent {
     const dump = pulumi
       .all([plan, results<{ dump?: string }>(offered)])
       .apply(([{ source: index }, offers]) => itemAt(offers, index).dump ?? "");
-
-    const seeded = onEach(
+    const seeded = this.onEach(
       "seed",
       (index) => ({
         options: {
@@ -121,13 +138,21 @@ export class MysqlMasterPair extends StepComponent {
           follower: itemAt(databases, index + 1).node.address,
           mount: mount.mountPoint,
         },
-        inputs: { password: password.result },
+        inputs: { password },
       }),
       offered,
     );
-    const coordinates = results<{ file: string; position: number }>(seeded);
+    return results<Coordinates>(seeded);
+  }
 
-    const linked = onEach("replicate", (index) => ({
+  /** Links each member to the one before it. Returns the markers that all members must receive. */
+  private replicate(
+    members: pulumi.Output<Member[]>,
+    coordinates: pulumi.Output<Coordinates[]>,
+    password: pulumi.Output<string>,
+  ): pulumi.Output<string> {
+    const { databases, mount } = this.args;
+    const linked = this.onEach("replicate", (index) => ({
       options: {
         followed: members.apply((all) => formatMembers([itemAt(all, index - 1)])),
         address: itemAt(databases, index - 1).node.address,
@@ -135,19 +160,35 @@ export class MysqlMasterPair extends StepComponent {
         position: coordinates.apply((all) => itemAt(all, index - 1).position),
         mount: mount.mountPoint,
       },
-      inputs: { password: password.result },
+      inputs: { password },
     }));
-    const markers = pulumi
+    return pulumi
       .all([members, results<{ marker: string }>(linked)])
       .apply(([all, written]) =>
         all.map(({ node, id }, index) => `${node}=${id}=${itemAt(written, index).marker}`).join(" "),
       );
-    this.ready = onEach("verify", () => ({ options: { markers } }));
-    this.registerOutputs();
+  }
+
+  /** One step on each node, side by side, after the resources given. */
+  private onEach(step: string, stepArgs: (index: number) => StepArgs, after: Ready = []): remote.Command[] {
+    const { databases, rootPassword } = this.args;
+    return databases.map(({ node, ready }, index) => {
+      const { options, inputs } = stepArgs(index);
+      const allInputs = {
+        ...inputs,
+        ...(rootPassword !== undefined && { "root-password": pulumi.secret(rootPassword) }),
+      };
+      return this.step(
+        node,
+        `database/${step}`,
+        { options, ...(Object.keys(allInputs).length > 0 && { inputs: allInputs }) },
+        [...ready, ...after],
+      );
+    });
   }
 }
 
-/** The results of steps, each an object in JSON. They hold no secret, although the steps' input may. */
+/** The results of steps, each an object in JSON. They hold no secret, but Pulumi marks them as secret if an input is. */
 function results<T>(commands: readonly remote.Command[]): pulumi.Output<T[]> {
   return pulumi
     .all(commands.map(({ stdout }) => pulumi.unsecret(stdout)))
@@ -158,8 +199,8 @@ function results<T>(commands: readonly remote.Command[]): pulumi.Output<T[]> {
 const formatMembers = (members: readonly Member[]): string => members.map(({ node, id }) => `${node}=${id}`).join(" ");
 
 /**
- * Chooses the seed: the member whose data all others receive. Former members come first, and among them the one that
- * receives the changes of the others: the one before a node that is new.
+ * Chooses the source: the member whose data all others load. If there are former members, it is one of them. The preferred
+ * node comes first; then the member before a new one, which receives the changes of all others; then the first.
  *
  * @param members in the ring's order, each the one that the next follows
  * @param wasMember whether each has been a member before
@@ -187,7 +228,8 @@ export function chooseSource(members: readonly Member[], wasMember: readonly boo
  * @param count of the SMT nodes
  */
 export function databaseConfig(position: number, count: number): string {
-  // A changed text restarts the databases: that includes its comments. "loose": the MySQL of SLES 11 does not know these options, and would not start.
+  // The step restarts the database when this text changes, even in a comment. `loose-`: SLES 11's MySQL doesn't know these
+  // options.
   return `# Written by smt-ha, changes are lost.
 [mysqld]
 # The other nodes connect by the network; the firewall and the accounts keep others out.

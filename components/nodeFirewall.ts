@@ -27,7 +27,7 @@ export interface NodeFirewallArgs {
   /** The service's IPv4 address. */
   readonly virtualIp: pulumi.Input<string>;
   readonly forwarding: pulumi.Input<Forwarding>;
-  /** Whether there is a firewall. If not, an earlier one of this program is removed. */
+  /** false removes a firewall that this program installed. */
   readonly enabled: boolean;
 }
 
@@ -77,7 +77,7 @@ function suseFirewall(node: FirewallNode, { nodes, forwarding }: FirewallRulesAr
     ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
     ...(smt && forwarding === "ipip" ? accept("ipip", "director") : []),
   ];
-  // Without FW_ROUTE, it would switch a director's forwarding off.
+  // Without FW_ROUTE, SuSEfirewall2 turns forwarding off on a director.
   const routing = `FW_ROUTE="yes"
 FW_STOP_KEEP_ROUTING_STATE="yes"
 `;
@@ -105,7 +105,7 @@ function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
 `;
   const rules = [
     "iif lo accept",
-    // Before invalid packets are dropped: a connection that a director takes over is in its middle.
+    // Precedes the drop of invalid packets: conntrack has not seen the start of a connection that a director takes over.
     `tcp dport { ${serviceList.join(", ")} } accept comment "the service"`,
     `ip saddr { ${addresses()} } udp dport ${corosyncPorts.first}-${corosyncPorts.last} accept comment "corosync"`,
     ...(smt

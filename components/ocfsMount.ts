@@ -29,7 +29,7 @@ export interface OcfsMountArgs {
   readonly mountPoint: pulumi.Input<string>;
   /** How many nodes can mount it at a time. */
   readonly slots: pulumi.Input<number>;
-  /** Whether another file system on the device may be lost. */
+  /** Whether the program may overwrite another file system on the device. */
   readonly wipe: boolean;
 }
 
@@ -55,7 +55,7 @@ export class OcfsMount extends StepComponent implements SharedFileSystem {
         }),
       );
 
-    // Where mkfs needs the cluster's DLM, that starts first, alone.
+    // Where mkfs needs the DLM, the cluster starts the DLM first, without the file system.
     const locking = platform.o2cb
       ? [
           cluster.configure(

@@ -1,15 +1,18 @@
-/** What a platform means for the texts that the program makes; what it means on a node is in `files/platform`. */
+/** How a platform differs in the texts that the program renders. `files/platform` has the differences on a node. */
 export interface Platform {
   /** 1: by multicast, with Pacemaker in it as a plugin. 2: by UDP to each node's address. 3: by knet. */
   readonly corosync: 1 | 2 | 3;
-  /** Where SBD comes from: cluster-glue's is told all on its command line, and its fencing agent needs the device's name. */
+  /**
+   * The package of SBD. cluster-glue's SBD takes all settings on its command line. Its fencing agent needs the device's
+   * name.
+   */
   readonly sbd: "cluster-glue" | "sbd";
   /**
-   * Whether OCFS2 needs the o2cb resource. Its file system is then made while that and the DLM run, and belongs to whatever
-   * cluster has them.
+   * Whether OCFS2 needs the o2cb resource. mkfs then runs while o2cb and the DLM run. The file system belongs to the
+   * cluster that runs them.
    */
   readonly o2cb: boolean;
-  /** Whether a location constraint can keep Pacemaker from looking for a resource where it may not run. */
+  /** Whether a constraint can disable the probes of a resource on other nodes. */
   readonly resourceDiscovery: boolean;
   readonly firewall: "nftables" | "SuSEfirewall2";
   /** The API of upstream, where smt.conf must name it: without it, SMT 12 takes upstream for NCC and syncs nothing. */

@@ -23,8 +23,9 @@ export interface RealServerArgs {
 }
 
 /**
- * One server behind the load balancer: the service address on `lo`, where nobody on the network learns of it, and Apache
- * with http, https and the health page. Its certificate must be in place before: name it in `dependsOn`.
+ * One server behind the load balancer: the service address, and Apache with http, https and the health page. The service
+ * address is on `lo`; the node does not announce it. With `masq`, the node does not have it. The certificate must be in
+ * place before: name it in `dependsOn`.
  */
 export class RealServer extends StepComponent {
   /** IPv4 address of the node. */
@@ -42,7 +43,7 @@ export class RealServer extends StepComponent {
       options: { address: virtualIp, forwarding },
       inputs: { sysctl: pulumi.output(nic).apply((name) => realServerSysctl(name, forwarding)) },
     });
-    // From here on the server may answer requests, so it has the address before.
+    // A server must have the address before it passes the director's check, which asks for the health page.
     const apache = this.step(
       node,
       "web/apache",

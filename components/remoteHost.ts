@@ -62,9 +62,9 @@ export interface StepNode {
 /**
  * A node by SSH: the only place in the program that makes remote commands.
  *
- * It waits until the host answers, installs the node-side files once, and runs steps. A step waits for what its options
- * name and for nothing else. On the node, a lock for each lane keeps steps apart that must not run at the same time:
- * `files/smt-ha` reads the lane from the step's script.
+ * It waits until the host answers, installs the node-side files once, and runs steps. A step waits for the resources in its
+ * options. On the node, locks keep apart the steps that must not run together: one lock for each lane, which
+ * `files/smt-ha` reads from the script.
  */
 export class RemoteHost extends pulumi.ComponentResource {
   private readonly connection: remote.CommandArgs["connection"];

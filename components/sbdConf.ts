@@ -10,9 +10,9 @@ export interface FencingArgs {
 }
 
 /**
- * Minimum uptime, in seconds, before a node starts the cluster. A node that rejoins while its peers are still fencing it
- * learns that it was fenced, and its cluster services shut down permanently. The peers need the token timeout and the
- * consensus timeout (1.2 times as long) to miss it, then msgwait; a fifth is margin.
+ * Seconds of uptime before a node starts the cluster. If it joins while its peers still fence it, its cluster services stop
+ * for good. The peers miss a node after the token timeout and the consensus timeout, which is 1.2 times as long. Fencing
+ * then takes msgwait. A fifth is margin.
  */
 export function earliestStart(msgwait: number): number {
   const missed = tokenTimeout + 1.2 * tokenTimeout;

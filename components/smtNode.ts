@@ -30,11 +30,11 @@ export interface SmtNodeArgs {
 }
 
 /**
- * The Subscription Management Tool on one node, with a database of its own: its repositories lie on the shared file system,
- * where Apache finds them by links, and its address is the service's.
+ * The Subscription Management Tool (SMT) on one node, with its own database. The repositories are on the shared file
+ * system; Apache reaches them by links. Clients use the service's name.
  */
 export class SmtNode extends StepComponent {
-  /** SMT is set up; it starts once its database replicates and it has a certificate. */
+  /** SMT is set up. It does not run yet: `SmtRepositories` starts it. */
   readonly ready: Ready;
   readonly node: ClusterNode;
   /** The node's database. */

@@ -19,8 +19,8 @@ export interface Repository {
 }
 
 /**
- * Time limit of the first mirroring, in seconds. It goes on after that. The limit is less than the 15 minutes that a step
- * waits for its lane on the node, so the `up` after an interrupted one gets its turn.
+ * Seconds that `up` waits for the mirroring, which then continues without it. This is less than the 15 minutes that a step
+ * waits for its lane, so that the `up` after an interrupted one gets the lane.
  */
 const mirrorTimeout = 600;
 
@@ -35,8 +35,8 @@ export interface SmtRepositoriesArgs {
 }
 
 /**
- * The repositories that SMT mirrors: set up and mirrored once on the first node, which the nightly mirroring repeats, and
- * listed on every node. One that is removed from the list is no longer mirrored; packages already mirrored stay.
+ * The repositories that SMT mirrors. The first node mirrors once, then every night. Every node lists them. SMT no longer
+ * mirrors a repository that leaves the list; packages already mirrored stay.
  *
  * SMT starts here, so its databases and certificates must be in place: name them in `dependsOn`.
  */
@@ -57,7 +57,7 @@ export class SmtRepositories extends StepComponent {
     const verified = smt.map(({ node }) => this.step(node, "smt/verify", { inputs }, [listed]));
     this.ready = verified;
 
-    // The step reads them from smt.conf; as an input they make it run again when they change.
+    // The step reads the credentials from smt.conf. As an input, they re-run it when they change.
     const account = credentials && {
       account: pulumi.secret(pulumi.interpolate`${credentials.user}\n${credentials.password}`),
     };
@@ -70,7 +70,7 @@ export class SmtRepositories extends StepComponent {
             [listed, ...mount.ready],
           ).stdout
         : "nothing to mirror";
-    // stdout is marked secret only because stdin is; it holds none.
+    // Pulumi marks stdout as secret because stdin is. stdout itself holds no secret.
     this.mirroring = pulumi
       .all([pulumi.unsecret(pulumi.output(mirrored)), ...verified.map(({ stdout }) => stdout)])
       .apply((states) => itemAt(states, 0).trim());

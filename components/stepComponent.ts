@@ -8,8 +8,8 @@ export type Ready = readonly pulumi.Resource[];
 /**
  * A component that runs steps on nodes.
  *
- * Arguments that shape the graph are plain: the nodes, and whatever decides which steps there are. All other values may be
- * outputs. A component wraps its secrets itself.
+ * Arguments that decide which steps exist, and settings that a component passes on as one object, are plain. Other values
+ * may be outputs. A component wraps its secrets itself.
  *
  * A step waits for its node, for what the component's `dependsOn` names, and for what it is given here. Nothing else
  * orders steps: two that are not connected so run side by side.
@@ -21,7 +21,7 @@ export abstract class StepComponent extends pulumi.ComponentResource {
 
   constructor(type: string, name: string, opts?: pulumi.ComponentResourceOptions) {
     super(type, name, {}, opts);
-    // Pulumi takes inputs and lists within the list too.
+    // dependsOn may hold outputs and nested lists. Pulumi accepts both.
     this.dependencies = opts?.dependsOn ? [opts.dependsOn as pulumi.Resource] : [];
   }
 

@@ -21,7 +21,7 @@ export interface VspherePlacement {
   readonly template: pulumi.Output<vsphere.GetVirtualMachineResult>;
 }
 
-/** Looks the names up, once for all machines; an unknown name fails in the preview already. */
+/** Looks up the names once for all machines. The preview fails on an unknown name. */
 export function lookUpPlacement(args: VspherePlacementArgs): VspherePlacement {
   const datacenterId = vsphere.getDatacenterOutput({ name: args.datacenter }).id;
   return {

@@ -64,7 +64,7 @@ export class CertificateFiles {
   ) {}
 
   /**
-   * The source that the set keys choose; another one, which must not be used, if a key has been refused.
+   * The source that the keys select. If a key was refused: a placeholder, which must not be used.
    *
    * @param serviceName DNS name that a certificate must hold
    */

@@ -23,7 +23,7 @@ export const clusterGroup = {
       ...integer(10, 1200, 30, "seconds"),
       default: 30,
       description:
-        "Seconds that the cluster waits until it takes a fenced node for dead and recovers its services; at least twice watchdogTimeout. Fixed while the cluster runs.",
+        "Seconds after which the cluster counts a fenced node as dead and recovers its services; at least twice watchdogTimeout. Fixed while the cluster runs.",
     },
   },
 } as const satisfies Group;

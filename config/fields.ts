@@ -2,7 +2,7 @@ import { closest } from "fastest-levenshtein";
 import { renameCommand, removeCommand, type Problems } from "./problems";
 import type { Checked, Key, Rule } from "./rules";
 
-/** The values of all keys; those of list items too, and objects in lists as they are. */
+/** The values of all keys. Items of lists are parsed; objects in lists stay as they are. */
 export function readValues<K extends Readonly<Record<string, Key>>>(keys: K, problems: Problems): Checked<K> {
   const read = (name: string, key: Key): unknown => {
     if ("schema" in key) {
@@ -47,7 +47,7 @@ export function refuseUnknown(
   const nearest = closest(name, Object.keys(known));
   const target = known[nearest];
   const remove = removeCommand(prefix + name);
-  // On the command line, a list would become a text.
+  // `pulumi config set` would turn a list into a text.
   const rename =
     target && "schema" in target && renameCommand(prefix + name, prefix + nearest, "secret" in target && target.secret);
   problems.refuse(prefix + name, `must be a known key; the nearest one is ${nearest}`, {

@@ -44,7 +44,7 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
   const placement = checked.machines === "vsphere" ? readPlacement(checked, environment, problems) : undefined;
   problems.throwIfAny();
 
-  // No key has been refused, so that each has its value.
+  // No key was refused, so each key has a value.
   const valid = checked as Values<typeof keys>;
   return {
     platform: valid.platform,

@@ -55,7 +55,7 @@ export const machinesGroup = {
       ...flag(true),
       default: true,
       description:
-        "Whether Pulumi refuses to delete a VM, also to replace it. Set it to false before you remove a node, or run pulumi destroy, which leaves the shared disk as it is.",
+        "Whether Pulumi refuses to delete a VM, also to replace it. Set it to false and run pulumi up before you remove a node or run pulumi destroy, which leaves the shared disk as it is.",
     },
   },
 } as const satisfies Group;

@@ -55,7 +55,7 @@ export const networkOfNodes = (values: Values<typeof networkGroup.keys>): NodeNe
 
 type Subnet = Checked<Pick<typeof networkGroup.keys, "gateway" | "prefixLength">>;
 
-/** Values that fixes propose: no node, and nothing else that the configuration knows, has them. */
+/** Values for proposed fixes: no node and no other key uses them. */
 export class FreeValues {
   private readonly taken: Set<string>;
 
@@ -101,7 +101,10 @@ export function checkTimeServers({ ntpServers }: Checked<typeof networkGroup.key
   }
 }
 
-/** Refuses addresses outside the gateway's subnet, and those that two of gateway, nodes and service have. */
+/**
+ * Refuses an address outside the gateway's subnet, and an address that two hosts share: the gateway and a node, or the
+ * service and either. `checkNodes` compares the nodes with each other.
+ */
 export function checkAddresses(
   { gateway, prefixLength, virtualIp }: Subnet & { readonly virtualIp?: string },
   nodes: readonly NodeConfig[],

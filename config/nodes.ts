@@ -112,7 +112,7 @@ export function checkNodes(nodes: readonly NodeConfig[], free: FreeValues, probl
       return false;
     };
     differs("address", () => free.address());
-    // An initiator name that comes from a duplicate name is not to blame.
+    // A duplicate name also duplicates the initiator name: report the name only.
     if (differs("name", () => free.name())) {
       differs("initiatorName", () => `${node.initiatorName}.${index}`);
     }

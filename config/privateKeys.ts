@@ -4,7 +4,7 @@ import * as path from "path";
 import type { Problems } from "./problems";
 import type { ConfigSource } from "./source";
 
-/** Reads the files that keys name, and refuses the key of a file that is of no use. */
+/** Reads the files that keys name. Refuses a key whose file is unusable. */
 export class KeyFiles {
   constructor(
     private readonly problems: Problems,

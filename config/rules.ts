@@ -9,7 +9,7 @@ export interface Rule<T> {
   readonly type: "string" | "integer" | "boolean";
   /** Completes "must be …". */
   readonly must: string;
-  /** A valid value, as a word of the shell, for the command that fixes the key; "" if Pulumi shall ask for the value. */
+  /** A valid value, as a word of the shell, for the command that fixes the key; empty if Pulumi asks for the value. */
   readonly example: string;
   readonly secret?: true;
 }
@@ -94,13 +94,13 @@ export const iqn = (must: string, example: string): Rule<string> =>
 
 export const tcpPort = integer(1, 65535, 22);
 
-/** A rule that an empty text satisfies too, which stands for no value. */
+/** A rule that also accepts an empty text, as unset. */
 export const optional = <T>(rule: Rule<T>): Rule<T | undefined> => ({
   ...rule,
   schema: z.union([z.literal("").transform(() => undefined), rule.schema]),
 });
 
-/** A rule whose value no message shows. Pulumi asks for it, so that it does not end up in the shell's history either. */
+/** A rule of a secret. No message shows the value. Pulumi asks for it, which keeps it out of the shell's history. */
 export const secret = <T>(rule: Rule<T>): Rule<T> & { readonly secret: true } => ({
   ...rule,
   example: "",

@@ -11,7 +11,7 @@ export interface ConfigSource {
   /** Environment variables, which can replace the vSphere provider's keys. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly readFile: (file: string) => string;
-  /** The time by which certificates must be valid. */
+  /** The time at which certificates are checked. */
   readonly now: Date;
 }
 

@@ -57,7 +57,7 @@ export interface DiskConfig {
   readonly target: string;
   readonly lun: number;
   readonly chap?: ChapCredentials;
-  /** Whether what the disk holds may be lost. */
+  /** Whether the program may overwrite foreign data on the disk. */
   readonly wipe: boolean;
   /** How many nodes can mount the data partition at the same time. */
   readonly ocfsSlots: number;
@@ -95,6 +95,6 @@ export interface CertificateConfig {
   readonly source: CertificateSource;
   /** Validity of a certificate that the program signs, in days. */
   readonly days: number;
-  /** The time by which the configuration has been checked, for what else depends on the clock. */
+  /** The time of the check; the renewal date uses it too. */
   readonly now: Date;
 }

@@ -73,7 +73,7 @@ export function changes(): void {
       expectSteadyState();
     });
 
-    test("takes a new password for hacluster, and tells nobody", () => {
+    test("takes a new password for hacluster, and leaves it in no file", () => {
       const up = must("lab/stack", "dev", "up", "--replace", "**::cluster-hacluster");
       expect(changedBy(up).sort()).toEqual(["cluster-hacluster", ...nodes.map((node) => `${node}-cluster-password`)]);
 

@@ -40,7 +40,7 @@ function secrets(): string[] {
   return [...found].filter((text) => text.length > 7);
 }
 
-/** The databases: nothing is lost, whatever stops. And what changes about the service while it serves. */
+/** The databases lose nothing when a part of the system stops. Also: changes of the service while it serves. */
 export function database(): void {
   describe("the databases", () => {
     beforeAll(async () => {

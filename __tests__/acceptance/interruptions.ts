@@ -7,7 +7,7 @@ const smallLun = 8;
 export const foreignLun = 9;
 export const foreignImage = path.join(labFolder, "foreign.img");
 
-/** Adds a LUN to the lab's target; tgtd's control socket is in the lab's folder. */
+/** Adds a LUN to the lab's target; tgtd's control socket is in the lab's directory. */
 function addLun(lun: number, image: string): void {
   const socket = path.relative(root, path.join(labFolder, "run", "tgtd.socket"));
   const device = `--mode logicalunit --op new --tid 1 --lun ${lun} -b ${image}`;

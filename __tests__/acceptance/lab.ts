@@ -13,7 +13,7 @@ export interface Run {
   readonly seconds: number;
 }
 
-/** Runs a command in the project's folder, to its end. */
+/** Runs a command in the project's directory, to its end. */
 export function run(command: string, ...args: string[]): Run {
   const start = Date.now();
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });

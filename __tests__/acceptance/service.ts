@@ -7,7 +7,7 @@ import { expectSteadyState, full, realServers, table, tableOf } from "./state";
 const repositories = ["RPMMD/lab-updates", "$RCE/Lab-Pool/sles-11-x86_64"];
 const url = (path: string): string => `https://smt.smt-ha.lab/${path}`;
 
-/** Runs a command as a client of the service, which trusts what it was told to trust. */
+/** Runs a command as a client of the service, which trusts only the CAs in its own directory. */
 const client = (...command: string[]): string => must("lab/client", ...command);
 const zypper = (...args: string[]): string => client("zypper", "--non-interactive", "--no-gpg-checks", ...args);
 
@@ -49,7 +49,7 @@ export function service(): void {
       fs.rmSync(path.join(labFolder, "client"), { recursive: true, force: true });
     });
 
-    test("is not trusted by a client that has not been told to", () => {
+    test("is not trusted by a client that does not have its CA", () => {
       const { code } = run("lab/client", "curl", "-sS", "--max-time", "20", url("test.html"));
       // 60: not verified; 77: nothing to verify with.
       expect([60, 77]).toContain(code);

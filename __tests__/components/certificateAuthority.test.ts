@@ -10,7 +10,7 @@ interface Certified extends Recording {
 }
 const certify = async (
   source: CertificateSource = own,
-  { now = new Date("2026-11-24T12:00:00Z"), told = {} }: { now?: Date; told?: Record<string, string> } = {},
+  { now = new Date("2026-11-24T12:00:00Z"), results = {} }: { now?: Date; results?: Record<string, string> } = {},
 ): Promise<Certified> => {
   let ca: Promise<string> | undefined;
   const recording = await record(
@@ -31,7 +31,7 @@ const certify = async (
         }).caCertificate,
       );
     },
-    { told },
+    { results },
   );
   return { ...recording, caCertificate: await (ca as Promise<string>) };
 };
@@ -114,17 +114,17 @@ describe("a CA of its own", () => {
 
   test("a CA of another subject changes its own steps only", async () => {
     const other: CertificateSource = { kind: "generated", subject: "/CN=Another CA" };
-    const told = {
+    const results = {
       "-certificate-authority": pem("another"),
       "-certificate-sign": `@@ node1\n${pem("a1")}@@ node2\n${pem("a2")}`,
     };
-    const [one, two] = [await certify(), await certify(other, { told })];
+    const [one, two] = [await certify(), await certify(other, { results })];
     expect(changed(one, two).sort()).toEqual(two.below("CertificateAuthority certificates").sort());
   });
 
   test("the renewal changes the signing and, with it, the servers that get another certificate", async () => {
-    const told = { "-certificate-sign": `@@ node1\n${pem("node1")}@@ node2\n${pem("renewed")}` };
-    const [one, two] = [await certify(), await certify(own, { now: new Date("2027-11-24T12:00:00Z"), told })];
+    const results = { "-certificate-sign": `@@ node1\n${pem("node1")}@@ node2\n${pem("renewed")}` };
+    const [one, two] = [await certify(), await certify(own, { now: new Date("2027-11-24T12:00:00Z"), results })];
     expect(changed(one, two)).toEqual(["Command node1-certificate-sign", "Command node2-certificate-install"]);
   });
 
@@ -138,7 +138,7 @@ test("the administrator's CA: its key is a secret, its certificates are none", a
   const bundle = pem("issuing") + pem("corporate root");
   const recording = await certify(
     { kind: "suppliedAuthority", ca: bundle, key: "key-hush\n" },
-    { told: { "-certificate-authority": bundle } },
+    { results: { "-certificate-authority": bundle } },
   );
   expect(step(recording, "node1-certificate-authority")).toEqual({
     create: "smt-ha certificate/authority --rev REV",

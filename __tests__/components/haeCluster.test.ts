@@ -132,7 +132,7 @@ describe("debian12's configuration", () => {
     expect(conf(members(5))).toMatchSnapshot();
   });
 
-  test("a node keeps its number whatever nodes come before it", () => {
+  test("a node keeps its number when other nodes come before it", () => {
     const number = (text: string, node: string): string | undefined =>
       new RegExp(`name: ${node}\\n\\t\\tnodeid: (\\d+)`).exec(text)?.[1];
     const [node1, node2, node3] = members(3);

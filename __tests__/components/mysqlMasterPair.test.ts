@@ -61,7 +61,7 @@ test("more than two make a ring", async () => {
   expect(followers).toEqual(["192.0.2.12", "192.0.2.13", "192.0.2.11"]);
 });
 
-test("passwords are hidden; what steps tell is not", async () => {
+test("passwords are hidden; the results of steps are not", async () => {
   const recording = await pair({ rootPassword: "root-hush" });
   for (const step of ["configure", "survey", "offer", "seed", "replicate", "verify"]) {
     const { inputs } = recording.find(`Command node1-database-${step}`);
@@ -84,7 +84,7 @@ describe("the source", () => {
     ["the first, at the beginning", [false, false], "", "node1"],
     ["the winner, at the beginning", [false, false], "node2", "node2"],
     ["the one that remained", [false, true], "", "node2"],
-    ["the one that remained, whatever the winner was", [true, false], "node2", "node1"],
+    ["the one that remained, even if the winner is another", [true, false], "node2", "node1"],
     ["the one before a newcomer, to which all changes come", [true, true, false], "", "node2"],
     ["the one before that that is re-created", [false, true, true], "", "node3"],
     ["the winner of those that remained", [true, true, false], "node1", "node1"],

@@ -68,7 +68,7 @@ describe("the component", () => {
     }
   });
 
-  test("wipes only when it is told to", async () => {
+  test("wipes only if wipe is set", async () => {
     const recording = await mount({ wipe: true, slots: 4 });
     expect(recording.find("Command node1-ocfs-format").inputs.create).toContain("--slots 4 --wipe yes ");
   });

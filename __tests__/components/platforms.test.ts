@@ -95,7 +95,7 @@ describe("the platforms' files", () => {
     );
   });
 
-  test.each(platformNames)("%s defines whatever the steps ask a platform for", (name) => {
+  test.each(platformNames)("%s defines all that the steps ask a platform for", (name) => {
     const all = new Set(platformNames.flatMap(defined));
     // What a library defines for its own platforms only is none of the steps' business.
     const words = new Set(

@@ -25,11 +25,11 @@ function must(cwd: string, command: string, ...args: string[]): void {
   }
 }
 
-/** Sets a key of smt.conf, whatever its section. */
+/** Sets a key of smt.conf, in any section. */
 const setKey = (key: string, value: string): string =>
   node.check(`sed -i 's|^${key}=.*|${key}=${value}|' /etc/smt.conf`);
 
-/** Runs smt-mirror, which tells its errors by a count only. */
+/** Runs smt-mirror, which reports errors only as a count. */
 function mirror(): { errors: number; output: string } {
   const output = node.check("smt-mirror -d -L /var/log/smt/smt-mirror.log");
   return { errors: Number(/^Errors: +: (\d+)$/m.exec(output)?.[1]), output };

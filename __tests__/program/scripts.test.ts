@@ -6,10 +6,10 @@ import { newerThanBash32 } from "../support/bash32";
 const project = path.join(__dirname, "../..");
 const foreign = ["node_modules", ".git", ".lab", "bin", "sdks"];
 
-/** Every shell script below a folder of the project: by its ending or its first line. */
-function scriptsIn(folder: string): string[] {
-  return fs.readdirSync(path.join(project, folder), { withFileTypes: true }).flatMap((entry) => {
-    const file = path.join(folder, entry.name);
+/** Every shell script below a directory of the project: by its ending or its first line. */
+function scriptsIn(directory: string): string[] {
+  return fs.readdirSync(path.join(project, directory), { withFileTypes: true }).flatMap((entry) => {
+    const file = path.join(directory, entry.name);
     if (entry.isDirectory()) {
       return foreign.includes(entry.name) ? [] : scriptsIn(file);
     }
@@ -24,7 +24,7 @@ test("all scripts are found", () => {
   expect(scripts).toEqual(
     expect.arrayContaining(["files/smt-ha", "files/lib/step.sh", "files/steps/disk/partition", "toolchain/run"]),
   );
-  // Whatever lies in files/ is a script.
+  // Every file in files/ is a script.
   expect(scripts.filter((file) => file.startsWith("files/")).length).toBe(
     fs.readdirSync(path.join(project, "files"), { withFileTypes: true, recursive: true }).filter((e) => e.isFile())
       .length,

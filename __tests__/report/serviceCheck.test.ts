@@ -76,7 +76,7 @@ describe.each(["http", "https"] as const)("%s", (scheme) => {
     );
   });
 
-  test("tells a service that it can't reach from one that answers wrongly", async () => {
+  test("distinguishes a service that it can't reach from one that answers wrongly", async () => {
     await expect(check(scheme, { ports: { http: 1, https: 1 } })).rejects.toBeInstanceOf(Unreachable);
   });
 

@@ -161,7 +161,7 @@ const hosts = {
 
 const run = (platform: string): ReturnType<typeof runProgram> =>
   runProgram(stack(platform), {
-    told: Object.fromEntries(["node1", "node2"].map((node) => [`${node}-certificate-request`, requestOf(node)])),
+    results: Object.fromEntries(["node1", "node2"].map((node) => [`${node}-certificate-request`, requestOf(node)])),
   });
 // One after the other: each loads the program's modules again.
 const programs = (async () => ({ sles11: await run("sles11"), sles12: await run("sles12") }))();

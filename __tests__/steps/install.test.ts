@@ -11,7 +11,7 @@ const lib = "/usr/local/lib/smt-ha";
 const install = (folder = "smt-ha-files-test"): string => node.check(`bash ${folder}/files/install debian12`);
 const installed = (): string => node.check(`readlink ${lib}`).trim();
 
-test("puts the files under a folder that their content names, for root to change, and the command in the PATH", () => {
+test("puts the files under a directory that their content names, for root to change, and the command in the PATH", () => {
   expect(installed()).toMatch(/^\/usr\/local\/lib\/smt-ha-\d+-\d+-debian12$/);
   expect(node.check(`diff -r -x platform.sh smt-ha-files-test/files ${lib}/`)).toBe("");
   expect(node.check(`readlink ${lib}/platform.sh`)).toBe("platform/debian12.sh\n");
@@ -37,7 +37,7 @@ test.each([
   ["a new file", "touch next/files/steps/node/new"],
   ["a renamed file", "mv next/files/steps/node/time next/files/steps/node/timing"],
   ["a removed file", "rm next/files/steps/node/time"],
-])("%s swaps the folder as a whole, and keeps the one before it for what still runs", (_, change) => {
+])("%s swaps the directory as a whole, and keeps the one before it for what still runs", (_, change) => {
   const first = installed();
   node.check(`cp -R smt-ha-files-test next; ${change}`);
   install("next");

@@ -197,7 +197,7 @@ describe("CHAP", () => {
     expect(node.check("ls /etc/iscsi/nodes")).toBe("");
     expect(node.filesWith("hush")).toEqual([]);
 
-    // Mended, it goes on from there.
+    // With the right secret, the login succeeds.
     expect(login({ "chap-user": "smt" }, "hush").code).toBe(0);
   });
 

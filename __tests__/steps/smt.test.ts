@@ -294,7 +294,7 @@ describe("smt/links", () => {
     node.check(`rm -rf ${folder} && mkdir -p ${folder}/full ${folder}/testing ${folder}/tools`);
   });
 
-  test("links the folders, in place of the package's empty ones; the second time, nothing", () => {
+  test("links the directories, in place of the package's empty ones; the second time, nothing", () => {
     mountShared();
     expect(links().code).toBe(0);
     const expected = ["$RCE", "RPMMD", "SUSE", "full", "testing"];

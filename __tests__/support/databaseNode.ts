@@ -43,7 +43,7 @@ export class DatabaseNode {
     readonly node: TestNode,
   ) {}
 
-  /** @param files a folder with a database's files, made by `databaseFiles` */
+  /** @param files a directory with a database's files, made by `databaseFiles` */
   static async start(number: number, shared: string, files: string): Promise<DatabaseNode> {
     const name = `node${number}`;
     const address = `192.0.2.${10 + number}`;
@@ -76,7 +76,7 @@ export class DatabaseNode {
   }
 }
 
-/** Makes the files of an empty database with SMT's tables, in a folder of this name of the shared folder. */
+/** Makes the files of an empty database with SMT's tables, in a directory of this name in the shared directory. */
 export async function databaseFiles(shared: string, name: string): Promise<void> {
   const node = await TestNode.start({ shared });
   try {
@@ -91,7 +91,7 @@ export async function databaseFiles(shared: string, name: string): Promise<void>
   }
 }
 
-/** A folder that nodes share. */
+/** A directory that nodes share. */
 export const sharedFolder = (): string => fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-shared-"));
 
 /** A step as it was run last. */

@@ -27,7 +27,7 @@ export interface TestNodeArgs {
   readonly name?: string;
   readonly address?: string;
   readonly platform?: PlatformName;
-  /** Folder of this machine that the node has as /smt. */
+  /** Directory of this machine that the node has as /smt. */
   readonly shared?: string;
 }
 
@@ -92,7 +92,7 @@ export class TestNode {
     this.check(`bash smt-ha-files-test/files/install ${this.platform}`);
   }
 
-  /** Copies a file or folder of this machine to the node. */
+  /** Copies a file or directory of this machine to the node. */
   put(from: string, to: string): void {
     fs.cpSync(from, `/proc/${this.pid}/root${to}`, { recursive: true });
   }

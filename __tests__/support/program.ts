@@ -3,7 +3,7 @@ import type { Recording } from "./recorder";
 /** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made and exported, or its error. */
 export async function runProgram(
   config: Record<string, string>,
-  options: { preview?: boolean; told?: Record<string, string> } = {},
+  options: { preview?: boolean; results?: Record<string, string> } = {},
 ): Promise<{ recording: Recording; outputs: Record<string, unknown> }> {
   let result: { recording: Recording; outputs: Record<string, unknown> } | undefined;
   await jest.isolateModulesAsync(async () => {

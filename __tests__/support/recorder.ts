@@ -62,8 +62,8 @@ export const template = {
 export const pem = (name: string): string =>
   `-----BEGIN CERTIFICATE-----\n${Buffer.from(name).toString("base64")}\n-----END CERTIFICATE-----\n`;
 
-/** What steps tell, by the end of their names. */
-const results: Readonly<Record<string, string>> = {
+/** The results of steps, by the end of their names. */
+const defaultResults: Readonly<Record<string, string>> = {
   "-certificate-authority": pem("root"),
   "-certificate-request": "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
   "-database-configure": '{"id":"aa"}\n',
@@ -78,7 +78,7 @@ const results: Readonly<Record<string, string>> = {
  * Runs a program against Pulumi's mocks.
  *
  * @param program makes resources; it is given the SDK, which differs where modules are isolated
- * @param told what steps tell, by the end of their names, where it is another thing than above
+ * @param results results of steps, by the end of their names; they replace the default ones
  */
 export async function record(
   program: () => unknown,
@@ -86,8 +86,8 @@ export async function record(
     sdk = pulumi,
     config = {},
     preview = false,
-    told = {},
-  }: { sdk?: typeof pulumi; config?: Record<string, string>; preview?: boolean; told?: Record<string, string> } = {},
+    results = {},
+  }: { sdk?: typeof pulumi; config?: Record<string, string>; preview?: boolean; results?: Record<string, string> } = {},
 ): Promise<Recording> {
   const resources: Recorded[] = [];
   const invokes: Recording["invokes"][number][] = [];
@@ -100,7 +100,9 @@ export async function record(
           // What Pulumi generates is a secret.
           ...(type === "command:remote:Command" && {
             stdout:
-              [...Object.entries(told), ...Object.entries(results)].find(([end]) => name.endsWith(end))?.[1] ?? "",
+              [...Object.entries(results), ...Object.entries(defaultResults)].find(([end]) =>
+                name.endsWith(end),
+              )?.[1] ?? "",
           }),
           ...(type.startsWith("random:") && { result: sdk.secret(`${name}-hush`) }),
         },
@@ -116,7 +118,7 @@ export async function record(
   );
   sdk.runtime.setAllConfig(config);
 
-  // The mocks are not told of options, so that requests are read on their way to them.
+  // The mocks do not receive options, so this reads the requests on their way to them.
   const monitor = sdk.runtime.getMonitor() as unknown as {
     registerResource(request: RegisterRequest, callback: unknown): Promise<void>;
   };
@@ -185,7 +187,7 @@ const reference = (urn: string): string => {
 
 const signature = "4dabf18193072939515e22adb298388d";
 
-/** Takes the SDK's envelopes apart and makes revisions all the same. */
+/** Takes the SDK's envelopes apart and gives all revisions the same text. */
 function plain(value: unknown): unknown {
   if (typeof value === "string") {
     return value.replace(/(--rev |smt-ha-files-)[0-9a-f]{8}\b/, "$1REV");

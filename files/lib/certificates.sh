@@ -29,8 +29,8 @@ end_date() { openssl x509 -noout -enddate -in "$1" | sed 's/.*=//'; }
 # outlasts SECONDS CERTIFICATE: whether it is valid for longer than SECONDS from now.
 outlasts() { openssl x509 -noout -checkend "$1" -in "$2" >/dev/null; }
 
-# authority_config FOLDER NAMES: the configuration with which "openssl ca" signs for the authority in FOLDER; NAMES are a
-# server's.
+# authority_config DIRECTORY NAMES: the configuration with which "openssl ca" signs for the authority in DIRECTORY; NAMES
+# are a server's.
 authority_config() {
   cat <<END
 [ca]
@@ -62,7 +62,7 @@ subjectAltName = $2
 END
 }
 
-# authority_signs FOLDER DAYS ARGUMENT...: signs by "openssl ca" for so many days. The days begin yesterday, for clients
+# authority_signs DIRECTORY DAYS ARGUMENT...: signs by "openssl ca" for so many days. The days begin yesterday, for clients
 # whose clock is behind. The serial is random, so that a rebuilt node repeats none and nobody can guess it.
 authority_signs() {
   local folder=$1 days=$2

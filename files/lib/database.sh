@@ -40,7 +40,8 @@ sql_unlogged() { { echo 'SET SESSION sql_log_bin = 0;' && cat; } | sql "$@"; }
 # quoted TEXT: the text as a string of SQL.
 quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/[\\\\']/\\\\&/g")"; }
 
-# The database's own state lies beside the data, in a database that is not replicated: it lives and dies with the data.
+# The database's own state is beside the data, in a database that is not replicated, so it is lost exactly when the data
+# are lost.
 
 # recall NAME: a value of the state; empty if there is none.
 recall() {

@@ -23,15 +23,15 @@ input() {
 
 has_input() { [ -f "$STEP_DIR/inputs/$1" ]; }
 
-# result < TEXT: the step's result for the program, printed to standard output if the step succeeds. Pulumi keeps it in
-# plain text: never a secret.
+# result < TEXT: the step's result for the program, printed to standard output if the step succeeds. Pulumi stores it as
+# plain text, so it must hold no secret.
 result() { cat >"$STEP_DIR/result"; }
 
 # say TEXT: a line of progress.
 say() { report "$(uname -n): $STEP: $1"; }
 
-# report TEXT: to the runner's stderr and to the log. Not to stdout, which a $(...) can capture. Not through /dev/fd/3:
-# sshd can give a socket as stderr, and a socket can't be opened by name.
+# report TEXT: to the runner's stderr and to the log. Not to stdout, because $(...) would capture it. Not through
+# /dev/fd/3: sshd can give a socket as stderr, and a socket can't be opened by name.
 report() { printf '%s\n' "$1" | tee -a "$STEP_LOG" >&3; }
 
 # fail CAUSE FIX: ends the step with an error that names node, step, cause, fix and log.
@@ -76,15 +76,15 @@ retry() {
 # within SECONDS COMMAND...: ends a command that takes longer. SLES 11 has no "timeout".
 within() { perl -e 'alarm shift; exec @ARGV or exit 127' "$@"; }
 
-# exclusively NAME COMMAND...: runs a command while no other step on this node runs one under the same NAME. For what
-# steps of different lanes change: a file to which each adds its own lines, or an index of services.
+# exclusively NAME COMMAND...: runs a command while no other step on this node runs one under the same NAME. Use it for
+# what steps of several lanes change: a file to which each adds its own lines, or an index of services.
 exclusively() {
   local name=$1
   shift
   (
     flock -w 900 9 || fail "another step has held the lock $name for 15 minutes" \
       "wait until it ends, or end it (ps -ef | grep smt-ha), then run 'pulumi up' again"
-    # Without the lock: a daemon that the command starts would keep it.
+    # The command doesn't inherit the lock: a daemon that it starts would keep it.
     "$@" 9>&-
   ) 9>"/var/lock/smt-ha-$name.lock"
 }

@@ -18,7 +18,7 @@ FIREWALL_SERVICE=SuSEfirewall2_setup
 # Where the system takes root CAs from.
 TRUST_FOLDER=/etc/ssl/certs
 SMT_PACKAGES='smt mysql perl-DBD-mysql apache2-mod_perl'
-# SMT links it into cron's folder when it starts.
+# SMT links it into cron's directory when it starts.
 SMT_CRON=/etc/smt.d/novell.com-smt
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-ncc-sync

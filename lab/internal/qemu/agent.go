@@ -95,7 +95,7 @@ func (r *Running) Ask(timeout time.Duration) (*Guest, error) {
 // Shutdown asks the guest to shut down; mode is "powerdown" or "reboot".
 func (r *Running) Shutdown(mode string) error {
 	return r.agent.session(10*time.Second, func(c *conversation) error {
-		// A guest that obeys does not answer. Wait all the same: a command sent just before a session ends may get lost.
+		// A guest that obeys does not answer. Wait anyway: a command sent just before a session ends may get lost.
 		if err := c.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 			return err
 		}

@@ -42,65 +42,90 @@ func parseCustomization(spec *types.CustomizationSpec, name string, cards int) (
 	if len(spec.NicSettingMap) != cards {
 		return nil, &types.NicSettingMismatch{NumberOfNicsInSpec: int32(len(spec.NicSettingMap)), NumberOfNicsInVM: int32(cards)}
 	}
-	c := &customization{domain: linux.Domain, timeZone: linux.TimeZone}
+	c := &customization{}
+	if fault := c.setIdentity(linux, name); fault != nil {
+		return nil, fault
+	}
+	servers := append([]string(nil), spec.GlobalIPSettings.DnsServerList...)
+	for i, mapping := range spec.NicSettingMap {
+		settings, fault := parseNic(mapping, fmt.Sprintf("spec.nicSettingMap[%d]", i))
+		if fault != nil {
+			return nil, fault
+		}
+		servers = append(servers, mapping.Adapter.DnsServerList...)
+		c.nics = append(c.nics, settings)
+	}
+	if fault := c.setResolver(servers, spec.GlobalIPSettings.DnsSuffixList); fault != nil {
+		return nil, fault
+	}
+	return c, nil
+}
+
+// setIdentity sets the names and the time zone; name is the machine's.
+func (c *customization) setIdentity(linux *types.CustomizationLinuxPrep, name string) types.BaseMethodFault {
+	c.domain, c.timeZone = linux.Domain, linux.TimeZone
 	switch host := linux.HostName.(type) {
 	case *types.CustomizationFixedName:
 		c.hostName = host.Name
 	case *types.CustomizationVirtualMachineName:
 		c.hostName = name
 	default:
-		return nil, refused("guests of the lab accept a fixed host name or the machine's, not %T", host)
+		return refused("guests of the lab accept a fixed host name or the machine's, not %T", host)
 	}
 	// The names go into files line by line.
 	if !isName(c.hostName) || c.domain != "" && !isName(c.domain) {
-		return nil, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("spec.identity: host name %q, domain %q", c.hostName, c.domain)}
+		return &types.InvalidArgument{InvalidProperty: fmt.Sprintf("spec.identity: host name %q, domain %q", c.hostName, c.domain)}
 	}
 	if strings.Contains(c.timeZone, "..") || strings.ContainsAny(c.timeZone, "\n ") || path.IsAbs(c.timeZone) {
-		return nil, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("spec.identity.timeZone: %q", c.timeZone)}
+		return &types.InvalidArgument{InvalidProperty: fmt.Sprintf("spec.identity.timeZone: %q", c.timeZone)}
 	}
-	servers := append([]string(nil), spec.GlobalIPSettings.DnsServerList...)
-	c.search = append(c.search, spec.GlobalIPSettings.DnsSuffixList...)
-	for i, mapping := range spec.NicSettingMap {
-		property := fmt.Sprintf("spec.nicSettingMap[%d]", i)
-		adapter := mapping.Adapter
-		if mapping.MacAddress != "" || adapter.IpV6Spec != nil {
-			return nil, refused("customization in the lab sets IPv4 only, and no MAC address: %s", property)
-		}
-		var settings nicSettings
-		switch ip := adapter.Ip.(type) {
-		case *types.CustomizationDhcpIpGenerator:
-		case *types.CustomizationFixedIp:
-			address, err := netip.ParseAddr(ip.IpAddress)
-			length, bits := net.IPMask(net.ParseIP(adapter.SubnetMask).To4()).Size()
-			if err != nil || !address.Is4() || bits != 32 {
-				return nil, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("%s: address %q, mask %q", property, ip.IpAddress, adapter.SubnetMask)}
-			}
-			settings.address = netip.PrefixFrom(address, length)
-		default:
-			return nil, refused("customization in the lab supports fixed addresses and DHCP, not %T", ip)
-		}
-		for _, gateway := range adapter.Gateway {
-			address, err := netip.ParseAddr(gateway)
-			if err != nil || !address.Is4() {
-				return nil, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("%s.gateway: %q", property, gateway)}
-			}
-			settings.gateways = append(settings.gateways, address)
-		}
-		servers = append(servers, adapter.DnsServerList...)
-		c.nics = append(c.nics, settings)
+	return nil
+}
+
+// parseNic reads the settings of one network card; property is their place in the specification.
+func parseNic(mapping types.CustomizationAdapterMapping, property string) (nicSettings, types.BaseMethodFault) {
+	var settings nicSettings
+	adapter := mapping.Adapter
+	if mapping.MacAddress != "" || adapter.IpV6Spec != nil {
+		return settings, refused("customization in the lab sets IPv4 only, and no MAC address: %s", property)
 	}
+	switch ip := adapter.Ip.(type) {
+	case *types.CustomizationDhcpIpGenerator:
+	case *types.CustomizationFixedIp:
+		address, err := netip.ParseAddr(ip.IpAddress)
+		length, bits := net.IPMask(net.ParseIP(adapter.SubnetMask).To4()).Size()
+		if err != nil || !address.Is4() || bits != 32 {
+			return settings, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("%s: address %q, mask %q", property, ip.IpAddress, adapter.SubnetMask)}
+		}
+		settings.address = netip.PrefixFrom(address, length)
+	default:
+		return settings, refused("customization in the lab supports fixed addresses and DHCP, not %T", ip)
+	}
+	for _, gateway := range adapter.Gateway {
+		address, err := netip.ParseAddr(gateway)
+		if err != nil || !address.Is4() {
+			return settings, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("%s.gateway: %q", property, gateway)}
+		}
+		settings.gateways = append(settings.gateways, address)
+	}
+	return settings, nil
+}
+
+// setResolver sets the name servers and the domains to search.
+func (c *customization) setResolver(servers, search []string) types.BaseMethodFault {
 	for _, server := range servers {
 		if _, err := netip.ParseAddr(server); err != nil {
-			return nil, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("dnsServerList: %q", server)}
+			return &types.InvalidArgument{InvalidProperty: fmt.Sprintf("dnsServerList: %q", server)}
 		}
 		c.dns = append(c.dns, server)
 	}
-	for _, suffix := range c.search {
+	for _, suffix := range search {
 		if !isName(suffix) {
-			return nil, &types.InvalidArgument{InvalidProperty: fmt.Sprintf("dnsSuffixList: %q", suffix)}
+			return &types.InvalidArgument{InvalidProperty: fmt.Sprintf("dnsSuffixList: %q", suffix)}
 		}
+		c.search = append(c.search, suffix)
 	}
-	return c, nil
+	return nil
 }
 
 // address returns the first fixed address, or the empty string if DHCP assigns all.
