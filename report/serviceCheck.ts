@@ -1,6 +1,7 @@
 import * as http from "http";
 import * as https from "https";
 import type { TLSSocket } from "tls";
+import { servicePorts } from "../components/ports";
 
 export interface ServiceAddress {
   /** DNS name of the service, which its certificate must hold. */
@@ -32,7 +33,7 @@ export class WrongAnswer extends Error {}
  */
 export function checkService(
   scheme: "http" | "https",
-  { serviceName, virtualIp, trusted, request, receive, ports = { http: 80, https: 443 } }: ServiceAddress,
+  { serviceName, virtualIp, trusted, request, receive, ports = servicePorts }: ServiceAddress,
   timeout = 10_000,
 ): Promise<Date | undefined> {
   const url = `${scheme}://${serviceName}/${request}`;

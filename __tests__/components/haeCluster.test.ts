@@ -1,8 +1,7 @@
 import { corosyncConf } from "../../components/corosyncConf";
-import { HaeCluster } from "../../components/haeCluster";
 import { platforms } from "../../components/platform";
 import { earliestStart, fencing, sbdConfig } from "../../components/sbdConf";
-import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
+import { clusterNodes, haeCluster, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const { debian12 } = platforms;
@@ -11,18 +10,7 @@ const members = (count: number): { nodeName: string; address: string }[] =>
 
 const form = (count: number): Promise<Recording> =>
   record(() => {
-    new HaeCluster(
-      "cluster",
-      {
-        nodes: clusterNodes(smtRoles(count)),
-        clusterName: "smtha",
-        sbd: { path: "/dev/sbd", ready: [marker("partitions")] },
-        watchdogTimeout: 15,
-        msgwait: 30,
-        prefixLength: 24,
-      },
-      { dependsOn: [marker("firewall")] },
-    );
+    haeCluster(clusterNodes(smtRoles(count)), [marker("partitions")], { dependsOn: [marker("firewall")] });
   });
 
 describe("the component", () => {
@@ -100,14 +88,7 @@ describe("the component", () => {
   test("loads a part on the node that it names, after what it is given", async () => {
     const recording = await record(() => {
       const nodes = clusterNodes(smtRoles(3));
-      const cluster = new HaeCluster("cluster", {
-        nodes,
-        clusterName: "smtha",
-        sbd: { path: "/dev/sbd", ready: [] },
-        watchdogTimeout: 15,
-        msgwait: 30,
-        prefixLength: 24,
-      });
+      const cluster = haeCluster(nodes);
       const prepared = nodes[1].host.step("web/apache", {}, { parent: cluster });
       const part = { part: "A", crm: "primitive a ocf:x:y", on: nodes[2] };
       cluster.configure(part, { parent: cluster, dependsOn: [...cluster.ready, prepared] });

@@ -1,10 +1,9 @@
 import type { Role } from "../../components/clusterNode";
-import { HaeCluster } from "../../components/haeCluster";
 import { directorSysctl, LvsDirector, lvsGroup } from "../../components/lvsDirector";
 import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
 import { platforms } from "../../components/platform";
 import { healthSite, RealServer, realServerSysctl } from "../../components/realServer";
-import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
+import { clusterNodes, haeCluster, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const guide: LoadBalancing = {
@@ -23,14 +22,7 @@ const smtNodes = [1, 2].map((number) => ({ nodeName: `node${number}`, address: `
 const balance = (directors: number, balancing = guide): Promise<Recording> =>
   record(() => {
     const nodes = clusterNodes([...smtRoles(2), ...Array<Role>(directors).fill("director")]);
-    const cluster = new HaeCluster("cluster", {
-      nodes,
-      clusterName: "smtha",
-      sbd: { path: "/dev/sbd", ready: [] },
-      watchdogTimeout: 15,
-      msgwait: 30,
-      prefixLength: 24,
-    });
+    const cluster = haeCluster(nodes);
     const service = { virtualIp: "192.0.2.10", nic: "eth0", balancing };
     const others = nodes.filter((node) => node.role === "smt");
     const certificate = marker("certificate");

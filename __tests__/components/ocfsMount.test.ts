@@ -1,7 +1,6 @@
-import { HaeCluster } from "../../components/haeCluster";
 import { baseServices, OcfsMount, OcfsMountArgs } from "../../components/ocfsMount";
 import { platforms } from "../../components/platform";
-import { clusterNodes, marker } from "../support/clusterNodes";
+import { clusterNodes, haeCluster, marker } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const services = (...directors: string[]): string =>
@@ -15,14 +14,7 @@ const services = (...directors: string[]): string =>
 const mount = (args: Partial<OcfsMountArgs> = {}): Promise<Recording> =>
   record(() => {
     const nodes = clusterNodes(["smt", "smt", "director"]);
-    const cluster = new HaeCluster("cluster", {
-      nodes,
-      clusterName: "smtha",
-      sbd: { path: "/dev/sbd", ready: [] },
-      watchdogTimeout: 15,
-      msgwait: 30,
-      prefixLength: 24,
-    });
+    const cluster = haeCluster(nodes);
     new OcfsMount("smt-mount", {
       cluster,
       clusterName: "smtha",

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { remote } from "@pulumi/command";
+import { HaeCluster } from "../../components/haeCluster";
+import type { Ready } from "../../components/stepComponent";
 import { ClusterNode, ClusterNodeArgs, NodeNetwork, Role } from "../../components/clusterNode";
 
 export const network: NodeNetwork = {
@@ -37,3 +39,22 @@ export const smtRoles = (count: number): Role[] => Array<Role>(count).fill("smt"
 /** A resource that others can wait for: `Command NAME` in a recording. Call it in the program that is recorded. */
 export const marker = (name: string): pulumi.Resource =>
   new remote.Command(name, { connection: { host: "192.0.2.11" } });
+
+/** A cluster of these nodes, with the default timeouts; `partitions` is what makes its SBD device ready. */
+export const haeCluster = (
+  nodes: readonly ClusterNode[],
+  partitions: Ready = [],
+  opts?: pulumi.ComponentResourceOptions,
+): HaeCluster =>
+  new HaeCluster(
+    "cluster",
+    {
+      nodes,
+      clusterName: "smtha",
+      sbd: { path: "/dev/sbd", ready: partitions },
+      watchdogTimeout: 15,
+      msgwait: 30,
+      prefixLength: 24,
+    },
+    opts,
+  );

@@ -34,6 +34,7 @@ packages_of() {
 }
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
+
 # packages_install PACKAGE...: apt-daily holds the lists' lock for minutes after a boot, and "update" has no timeout for it.
 packages_install() {
   until apt-get -q update >"$STEP_DIR/update" 2>&1; do
