@@ -136,7 +136,17 @@ const realServers = smtNodes.map(
   (node, index) =>
     new RealServer(
       `${node.nodeName}-real-server`,
-      { node, virtualIp, nic: network.nic, mount, writesHealthPage: index === 0, balancing },
+      {
+        node,
+        virtualIp,
+        nic: network.nic,
+        mount,
+        database: { node, ready: databases.ready },
+        databaseRootPassword: config.database.rootPassword,
+        peers: smtNodes.filter((other) => other !== node).map(({ address }) => address),
+        writesHealthPage: index === 0,
+        balancing,
+      },
       {
         dependsOn: [...authority.ready, ...repositories.ready],
         // Release 0.1 ran these steps in LvsDirector. Without the alias, Pulumi would replace them.

@@ -90,6 +90,13 @@ export class OcfsMount extends StepComponent implements SharedFileSystem {
 }
 
 /**
+ * At level 20, the monitor writes a file past the cache. At level 0, it would only read the table of mounts, where a file
+ * system stays whose disk is away. A node that can't write is fenced: it can't unmount, and may hold locks that others
+ * wait for. The limit spares the nodes when the storage is away for a minute.
+ */
+const fileSystemMonitor = "op monitor interval=20 timeout=100 OCF_CHECK_LEVEL=20 on-fail=fence";
+
+/**
  * DLM, o2cb where it is needed, and the file system on every SMT node, as crm shell text with the guide's names. The
  * constraints are in the same text as what they restrict, so nothing starts where it may not.
  *
@@ -104,8 +111,9 @@ export function baseServices(
     readonly directors: readonly string[];
   },
 ): string {
-  // Starts and stops as the agent of the DLM advises.
-  const operations = "op start timeout=90 interval=0 op stop timeout=100 interval=0 op monitor interval=60 timeout=60";
+  // Starts and stops as the agent of the DLM advises. A failure expires, so a node whose disk was away needs no hand.
+  const operations =
+    "op start timeout=90 interval=0 op stop timeout=100 interval=0 op monitor interval=60 timeout=60 meta failure-timeout=120";
   const members = [
     { name: "dlm", definition: `ocf:pacemaker:controld ${operations}` },
     ...(platform.o2cb ? [{ name: "o2cb", definition: `ocf:ocfs2:o2cb ${operations}` }] : []),
@@ -113,7 +121,7 @@ export function baseServices(
       ? [
           {
             name: "fs",
-            definition: `ocf:heartbeat:Filesystem params device="${args.device}" directory="${args.mountPoint}" fstype=ocfs2 options=noatime op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=20 timeout=60`,
+            definition: `ocf:heartbeat:Filesystem params device="${args.device}" directory="${args.mountPoint}" fstype=ocfs2 options=noatime op start timeout=120 interval=0 op stop timeout=120 interval=0 ${fileSystemMonitor} meta failure-timeout=120`,
           },
         ]
       : []),

@@ -1,6 +1,7 @@
-import * as path from "path";
 import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
 import { balancedPorts, type Forwarding, type LoadBalancing } from "./ldirectordConf";
+import type { Database } from "./mysqlMasterPair";
 import type { SharedFileSystem } from "./ocfsMount";
 import type { StepNode } from "./remoteHost";
 import { type Ready, StepComponent } from "./stepComponent";
@@ -16,15 +17,21 @@ export interface RealServerArgs {
   readonly nic: pulumi.Input<string>;
   /** The shared file system that holds the health page, so that a server without it gets no requests. */
   readonly mount: SharedFileSystem;
+  /** The node's database, without which it gets no requests either. Unset: it needs none. */
+  readonly database?: Database;
+  /** Password of the database's root. Unset: root logs in by the socket. */
+  readonly databaseRootPassword?: pulumi.Input<string>;
+  /** IPv4 addresses of the other real servers. */
+  readonly peers: readonly string[];
   /** Whether this server writes the health page for all of them: one does. */
   readonly writesHealthPage: boolean;
   /** How the director reaches and checks the server. */
-  readonly balancing: Pick<LoadBalancing, "forwarding" | "request" | "receive">;
+  readonly balancing: Pick<LoadBalancing, "forwarding" | "request" | "receive" | "checkTimeout">;
 }
 
 /**
- * One server behind the load balancer: the service address, and Apache with http, https and the health page. The service
- * address is on `lo`; the node does not announce it. With `masq`, the node does not have it. The certificate must be in
+ * One server behind the load balancer: the service address, and Apache with http, https and the health page. The page
+ * answers only while the node can serve: with the shared files and, if it has one, the database. The service address is on `lo`; the node does not announce it. With `masq`, the node does not have it. The certificate must be in
  * place before: name it in `dependsOn`.
  */
 export class RealServer extends StepComponent {
@@ -35,25 +42,43 @@ export class RealServer extends StepComponent {
 
   constructor(name: string, args: RealServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:balancer:RealServer", name, opts);
-    const { node, mount, virtualIp, nic } = args;
-    const { forwarding, request, receive } = args.balancing;
+    const { node, mount, database, databaseRootPassword, peers, virtualIp, nic } = args;
+    const { forwarding, request, receive, checkTimeout } = args.balancing;
     this.address = node.address;
 
     const address = this.step(node, "realserver/address", {
       options: { address: virtualIp, forwarding },
       inputs: { sysctl: pulumi.output(nic).apply((name) => realServerSysctl(name, forwarding)) },
     });
+    const password =
+      database && new random.RandomPassword(`${name}-health`, { length: 24, special: false }, { parent: this });
+    const health = this.step(
+      node,
+      "web/health",
+      {
+        inputs: {
+          settings: pulumi.output(mount.mountPoint).apply((mountPoint) =>
+            healthSettings({
+              page: `${mountPoint}/${healthPage}`,
+              request,
+              checkTimeout,
+              database: database !== undefined,
+              peers,
+            }),
+          ),
+          ...(password && { password: password.result }),
+          ...(password &&
+            databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) }),
+        },
+      },
+      database?.ready,
+    );
     // A server must have the address before it passes the director's check, which asks for the health page.
     const apache = this.step(
       node,
       "web/apache",
-      {
-        options: { ports: balancedPorts.join(" ") },
-        inputs: {
-          health: pulumi.interpolate`${mount.mountPoint}/${healthPage}`.apply((page) => healthSite(page, request)),
-        },
-      },
-      [address],
+      { options: { ports: balancedPorts.join(" ") }, inputs: { health: healthSite(request) } },
+      [address, health],
     );
     const page = args.writesHealthPage
       ? [
@@ -81,13 +106,41 @@ export function realServerSysctl(nic: string, forwarding: Forwarding): string {
     .join("");
 }
 
-/** Apache's site of the health page, with the access rules of Apache 2.2 and of later ones. */
-export function healthSite(page: string, request: string): string {
+/** What the health page needs to know. */
+export interface HealthSettings {
+  /** The page, on the shared file system. */
+  readonly page: string;
+  /** Its path on a server, without a leading slash. */
+  readonly request: string;
+  /** Seconds within which the director wants an answer. */
+  readonly checkTimeout: number;
+  /** Whether the node needs a database. */
+  readonly database: boolean;
+  /** IPv4 addresses of the other real servers. */
+  readonly peers: readonly string[];
+}
+
+/** The settings of `files/health`, as shell variables. It gives its causes a second before the director gives up. */
+export function healthSettings(settings: HealthSettings): string {
   return `# Written by smt-ha, changes are lost.
-Alias "/${request}" "${page}"
-<Directory "${path.dirname(page)}">
-    Options None
+page='${settings.page}'
+path='${settings.request}'
+seconds=${Math.max(1, settings.checkTimeout - 1)}
+database=${settings.database ? "yes" : "no"}
+peers='${settings.peers.join(" ")}'
+`;
+}
+
+/** Apache's site of the health page, with the access rules of Apache 2.2 and of later ones. */
+export function healthSite(request: string): string {
+  return `# Written by smt-ha, changes are lost.
+ScriptAlias "/${request}" "/usr/local/lib/smt-ha/health"
+# smt-ha is a symbolic link there.
+<Directory "/usr/local/lib">
+    Options FollowSymLinks
     AllowOverride None
+</Directory>
+<Location "/${request}">
     <IfModule mod_authz_core.c>
         Require all granted
     </IfModule>
@@ -95,6 +148,6 @@ Alias "/${request}" "${page}"
         Order allow,deny
         Allow from all
     </IfModule>
-</Directory>
+</Location>
 `;
 }

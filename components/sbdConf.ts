@@ -39,10 +39,13 @@ SBD_TIMEOUT_ACTION=flush,reboot
 `;
 }
 
-/** Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. */
+/**
+ * Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. Fencing
+ * that failed while the disk was away is tried again. Older Pacemakers look for expired failures at their recheck only.
+ */
 export function fencing({ sbd }: Pick<Platform, "sbd">, args: FencingArgs): string {
   const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
-  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 10}s no-quorum-policy=freeze
-primitive stonith-sbd stonith:external/sbd${device} op monitor interval=3600 timeout=60
+  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 10}s no-quorum-policy=freeze cluster-recheck-interval=2min
+primitive stonith-sbd stonith:external/sbd${device} op monitor interval=3600 timeout=60 meta failure-timeout=120
 `;
 }

@@ -16,7 +16,8 @@ export const clusterGroup = {
       default: 15,
       description:
         "Seconds after which its watchdog resets a node that hangs, or that has lost both the shared disk and the cluster. " +
-        "A node that has lost only the disk runs on while its Pacemaker is healthy, except on sles11, whose SBD watches only the disk. " +
+        "An SMT node that has lost only the disk is fenced by the others within two minutes, because the monitor of the file system fails there. " +
+        "A director that has lost only the disk runs on while its Pacemaker is healthy, except on sles11, whose SBD watches only the disk. " +
         "Fixed while the cluster runs.",
     },
     msgwait: {

@@ -2,7 +2,7 @@ import type { Role } from "../../components/clusterNode";
 import { directorSysctl, LvsDirector, lvsGroup } from "../../components/lvsDirector";
 import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
 import { platforms } from "../../components/platform";
-import { healthSite, RealServer, realServerSysctl } from "../../components/realServer";
+import { healthSettings, healthSite, RealServer, realServerSysctl } from "../../components/realServer";
 import { clusterNodes, haeCluster, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
@@ -33,6 +33,8 @@ const balance = (directors: number, balancing = guide): Promise<Recording> =>
           {
             node,
             mount: { mountPoint: "/smt", ready: [marker(`mount-${index}`)] },
+            database: { node, ready: [marker(`database-${index}`)] },
+            peers: others.filter((other) => other !== node).map(({ address }) => address),
             writesHealthPage: index === 0,
             ...service,
           },
@@ -62,11 +64,13 @@ describe("the component", () => {
     expect(recording.below("RealServer node1-real-server").sort()).toEqual([
       "Command node1-realserver-address",
       "Command node1-web-apache",
+      "Command node1-web-health",
       "Command node1-web-health-page",
     ]);
-    expect(recording.below("RealServer node2-real-server")).toEqual([
+    expect(recording.below("RealServer node2-real-server").sort()).toEqual([
       "Command node2-realserver-address",
       "Command node2-web-apache",
+      "Command node2-web-health",
     ]);
     expect(recording.below("LvsDirector load-balancer")).toEqual([
       "Command node3-director-configure",
@@ -85,7 +89,13 @@ describe("the component", () => {
       "Command node3-director-configure",
     ]);
     // Apache has its certificate before.
-    expect(after("node2-web-apache")).toEqual(["Command certificate", "Command node2-realserver-address"]);
+    expect(after("node2-web-apache")).toEqual([
+      "Command certificate",
+      "Command node2-realserver-address",
+      "Command node2-web-health",
+    ]);
+    // The account is made in the database, beside the table that it may read.
+    expect(after("node2-web-health")).toEqual(["Command certificate", "Command database-1"]);
     expect(after("node1-realserver-address")).toEqual(["Command certificate"]);
     expect(after("node1-web-health-page")).toEqual(["Command certificate", "Command mount-0"]);
     // ldirectord checks the certificates.
@@ -111,7 +121,17 @@ describe("the component", () => {
     });
     expect(step("node2-web-apache")).toEqual({
       create: "smt-ha web/apache --ports '443 80' --rev REV",
-      stdin: `@@ health\n${healthSite("/smt/health/test.html", "test.html")}`,
+      stdin: `@@ health\n${healthSite("test.html")}`,
+    });
+    expect(step("node2-web-health")).toEqual({
+      create: "smt-ha web/health --rev REV",
+      stdin: `@@ settings\n${healthSettings({
+        page: "/smt/health/test.html",
+        request: "test.html",
+        checkTimeout: 5,
+        database: true,
+        peers: ["192.0.2.11"],
+      })}@@ password\nSECRET\n`,
     });
     expect(step("node1-web-health-page")).toEqual({
       create: "smt-ha web/health-page --mount /smt --file health/test.html --rev REV",
@@ -214,6 +234,15 @@ describe("kernel settings", () => {
   });
 });
 
-test("the health page comes from the shared file system", () => {
-  expect(healthSite("/smt/health/test.html", "test.html")).toMatchSnapshot();
+test("the health page is a script with the node's settings", () => {
+  expect(
+    healthSettings({
+      page: "/smt/health/test.html",
+      request: "test.html",
+      checkTimeout: 5,
+      database: true,
+      peers: ["192.0.2.12", "192.0.2.13"],
+    }),
+  ).toMatchSnapshot();
+  expect(healthSite("test.html")).toMatchSnapshot();
 });

@@ -11,6 +11,7 @@ test("a web farm is previewed from the package's components alone, without SMT",
   expect(recording.below("RealServer web1-server").sort()).toEqual([
     "Command web1-realserver-address",
     "Command web1-web-apache",
+    "Command web1-web-health",
     "Command web1-web-health-page",
   ]);
   for (const { id, inputs } of commands) {

@@ -84,7 +84,7 @@ describe("the lab's stack", () => {
         "smt-links",
         ...["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`),
         ...["start", "repositories", "verify", "mirror"].map((step) => `smt-${step}`),
-        ...["realserver-address", "web-apache", "web-health-page"],
+        ...["realserver-address", "web-apache", "web-health", "web-health-page"],
         ...["cluster-configure-LVS", "director-verify"],
       ].sort(),
     );

@@ -102,7 +102,15 @@ const realServers = servers.map(
   (node, index) =>
     new RealServer(
       `${node.nodeName}-server`,
-      { node, virtualIp, nic: network.nic, mount, writesHealthPage: index === 0, balancing },
+      {
+        node,
+        virtualIp,
+        nic: network.nic,
+        mount,
+        peers: servers.filter((other) => other !== node).map(({ address }) => address),
+        writesHealthPage: index === 0,
+        balancing,
+      },
       { dependsOn: [...authority.ready] },
     ),
 );

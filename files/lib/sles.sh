@@ -7,6 +7,8 @@ SBD_CONFIG=/etc/sysconfig/sbd
 SMT_CONF=/etc/smt.conf
 WEB_SERVICE=apache2
 WEB_GROUP=www
+# What an account needs to see the state of a replication link.
+DATABASE_LINK_PRIVILEGE='REPLICATION CLIENT'
 WEB_ROOT=/srv/www/htdocs
 # Links, which SMT's virtual host names.
 SERVER_CERTIFICATE=/etc/ssl/servercerts/servercert.pem
@@ -139,6 +141,9 @@ web_follow_links() {
 
 # web_check: whether Apache accepts its configuration; prints what is wrong.
 web_check() { apache2ctl configtest; }
+
+# web_scripts_enable: lets Apache run CGI scripts.
+web_scripts_enable() { web_module cgi; }
 
 # web_config_enable NAME < TEXT: a part of Apache's configuration for all its sites.
 web_config_enable() { install_file 644 "/etc/apache2/conf.d/$1.conf"; }

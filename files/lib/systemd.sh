@@ -48,6 +48,12 @@ cluster_enable() {
   # systemd's own limit is 90 seconds.
   printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) \
     "/usr/bin/awk '{ rest = $1 - \$\$1; if (rest > 0) system(\"sleep \" rest) }' /proc/uptime" | unit_extend corosync.service
+  # ldirectord loads modules in its first check. If the check's time ends meanwhile, Perl never loads that module again, and
+  # every later check fails too. So Pacemaker's agents load them when they start.
+  if [ -e /usr/sbin/ldirectord ]; then
+    printf '[Service]\nEnvironment="PERL5OPT=%s"\n' \
+      '-MLWP::Protocol::https -MHTML::HeadParser -MHTTP::Config -MIO::Uncompress::Gunzip' | unit_extend pacemaker.service
+  fi
   units_reload
   for unit in sbd corosync pacemaker; do service_enable $unit; done
   # Pacemaker starts the DLM. Its own unit would start corosync at boot, also after the node has left the cluster.

@@ -165,6 +165,9 @@ END
   a2ensite -q smt-ha-tls
 }
 
+# web_scripts_enable: lets Apache run CGI scripts.
+web_scripts_enable() { a2enmod -q cgid; }
+
 # web_config_enable NAME < TEXT: a part of Apache's configuration for all its sites.
 web_config_enable() {
   install_file 644 "/etc/apache2/conf-available/$1.conf"
@@ -187,6 +190,8 @@ END
 web_check() { apache2ctl configtest; }
 
 DATABASE_SERVICE=mariadb
+# What an account needs to see the state of a replication link.
+DATABASE_LINK_PRIVILEGE='SLAVE MONITOR'
 DATABASE_CONFIG=/etc/mysql/mariadb.conf.d/60-smt-ha.cnf
 # database_configure < TEXT: a part of the database's configuration; it takes effect when the database restarts.
 database_configure() { install_file 644 $DATABASE_CONFIG; }

@@ -1,0 +1,131 @@
+import * as fs from "fs";
+import { healthSettings } from "../../components/realServer";
+import { DatabaseNode, databaseFiles, DatabaseStack, sharedFolder } from "../support/databaseNode";
+import { succeed } from "../support/node";
+
+// Real servers start, stop and wait for each other.
+jest.setTimeout(120_000);
+
+/** Stand-in for Apache, which these tests don't need whole: runs the page's script for each request on port 80. */
+const webServer = `
+use IO::Socket::INET;
+my $server = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die $!;
+while (my $client = $server->accept) {
+  my ($query) = <$client> =~ /\\?(\\S*)/;
+  my $answer = \`runuser -u www-data -- env "QUERY_STRING=$query" /usr/local/lib/smt-ha/health\`;
+  my $status = $answer =~ s/^Status: (.*)\\r\\n// ? $1 : "200 OK";
+  print $client "HTTP/1.0 $status\\r\\n$answer";
+  close $client;
+}`;
+
+let shared: string;
+let nodes: DatabaseNode[] = [];
+
+const page = (node: DatabaseNode, query = ""): string =>
+  node.node.check(`curl -s -w '%{http_code}' 'http://127.0.0.1/test.html${query}'`).replace(/\n(\d+)$/, "\n$1");
+const healthy = "still alive\n200";
+
+beforeAll(async () => {
+  shared = sharedFolder();
+  fs.chmodSync(shared, 0o755);
+  await databaseFiles(shared, "files");
+  for (const number of [1, 2]) {
+    nodes.push(await DatabaseNode.start(number, shared, "files"));
+  }
+  nodes[0].node.connect(nodes[1].node);
+  const { failed } = await new DatabaseStack().up(nodes);
+  expect(failed).toEqual([]);
+  nodes.forEach(({ node }, index) => {
+    const settings = healthSettings({
+      page: "/smt/health/test.html",
+      request: "test.html",
+      checkTimeout: 5,
+      database: true,
+      peers: [nodes[1 - index].address],
+    });
+    succeed(node.step("web/health", {}, { settings, password: "hush-3" }));
+    node.write("/root/server", webServer);
+    node.check("setsid perl /root/server >/dev/null 2>&1 </dev/null 3>&- &");
+  });
+  succeed(nodes[0].node.step("web/health-page", { mount: "/smt", file: "health/test.html" }, { page: "still alive" }));
+});
+afterAll(async () => {
+  await Promise.all(nodes.map(({ node }) => node.stop()));
+  nodes = [];
+  fs.rmSync(shared, { recursive: true });
+});
+
+test("is the page's first line while all is well", () => {
+  expect(nodes.map((node) => page(node))).toEqual([healthy, healthy]);
+  expect(nodes.map((node) => page(node, "?link"))).toEqual([healthy, healthy]);
+});
+
+test("keeps the database's password from others than Apache", () => {
+  const [{ node }] = nodes;
+  expect(node.check("stat -c '%a %U %G' /etc/smt-ha/health.cnf").trim()).toBe("640 root www-data");
+  expect(node.check("cat /var/log/smt-ha/web-health.log")).not.toContain("hush");
+});
+
+test("reads the page past the memory: without its disk, the node can't serve", () => {
+  const [{ node }] = nodes;
+  fs.renameSync(`${shared}/health`, `${shared}/away`);
+  expect(page(nodes[0])).toBe(
+    "the shared files can't be read: dd: failed to open '/smt/health/test.html': No such file or directory\n503",
+  );
+  fs.renameSync(`${shared}/away`, `${shared}/health`);
+  // A pipe without a writer hangs as a disk does that is away.
+  node.check("mv /smt/health/test.html /smt/health/kept && mkfifo /smt/health/test.html");
+  const start = Date.now();
+  expect(page(nodes[0])).toBe("the check of the files takes longer than 4 s\n503");
+  expect(Date.now() - start).toBeLessThan(5_000);
+  node.check("mv /smt/health/kept /smt/health/test.html");
+  expect(page(nodes[0])).toBe(healthy);
+});
+
+test("a link that has stopped takes the node out while another server has a working one", () => {
+  const [node1, node2] = nodes;
+  node1.sql("STOP SLAVE");
+  expect(page(node1)).toBe("the replication link has stopped\n503");
+  expect(page(node2)).toBe(healthy);
+  // Neither is better than the other: both serve on, and say so.
+  node2.sql("STOP SLAVE");
+  const both = "still alive\nthe replication link has stopped\n200";
+  expect([page(node1), page(node2)]).toEqual([both, both]);
+  expect(page(node1, "?link")).toContain("\n503");
+  node2.sql("START SLAVE");
+  node1.sql("START SLAVE");
+});
+
+test("a link that is broken is named with its cause", () => {
+  const [node1, node2] = nodes;
+  node1.sql("SET sql_log_bin = 0; INSERT INTO Catalogs (NAME) VALUES ('twice')");
+  node2.sql("INSERT INTO Catalogs (NAME) VALUES ('twice')");
+  for (let tries = 0; node1.link("Slave_SQL_Running") === "Yes" && tries < 100; tries++) {
+    node1.node.check("sleep 0.1");
+  }
+  expect(page(node1)).toMatch(/^the replication link has stopped: .*Duplicate entry 'twice'.*\n503$/);
+  node1.sql("SET sql_log_bin = 0; DELETE FROM Catalogs WHERE NAME = 'twice'");
+  node1.sql("START SLAVE");
+});
+
+test("a server whose peer's database is gone stays in; that peer does not", () => {
+  const [node1, node2] = nodes;
+  node2.node.check("mysqladmin shutdown");
+  expect(page(node2)).toMatch(/^the database does not answer: ERROR 2002 .*\n503$/);
+  expect(page(node1)).toBe(healthy);
+  node2.node.check("bash /run/doubles/start-mariadb");
+});
+
+test("without a database, only the files count", () => {
+  const [{ node }] = nodes;
+  const settings = healthSettings({
+    page: "/smt/health/test.html",
+    request: "test.html",
+    checkTimeout: 5,
+    database: false,
+    peers: [],
+  });
+  succeed(node.step("web/health", {}, { settings }));
+  node.check("mysqladmin shutdown");
+  expect(page(nodes[0])).toBe(healthy);
+});
