@@ -66,11 +66,13 @@ describe("the component", () => {
       "Command node1-web-apache",
       "Command node1-web-health",
       "Command node1-web-health-page",
+      "RandomPassword node1-real-server-health",
     ]);
     expect(recording.below("RealServer node2-real-server").sort()).toEqual([
       "Command node2-realserver-address",
       "Command node2-web-apache",
       "Command node2-web-health",
+      "RandomPassword node2-real-server-health",
     ]);
     expect(recording.below("LvsDirector load-balancer")).toEqual([
       "Command node3-director-configure",
@@ -125,13 +127,15 @@ describe("the component", () => {
     });
     expect(step("node2-web-health")).toEqual({
       create: "smt-ha web/health --rev REV",
-      stdin: `@@ settings\n${healthSettings({
-        page: "/smt/health/test.html",
-        request: "test.html",
-        checkTimeout: 5,
-        database: true,
-        peers: ["192.0.2.11"],
-      })}@@ password\nSECRET\n`,
+      stdin: {
+        secret: `@@ settings\n${healthSettings({
+          page: "/smt/health/test.html",
+          request: "test.html",
+          checkTimeout: 5,
+          database: true,
+          peers: ["192.0.2.11"],
+        })}@@ password\nnode2-real-server-health-hush\n`,
+      },
     });
     expect(step("node1-web-health-page")).toEqual({
       create: "smt-ha web/health-page --mount /smt --file health/test.html --rev REV",
