@@ -97,7 +97,11 @@ describe("the component", () => {
       "Command node2-web-health",
     ]);
     // The account is made in the database, beside the table that it may read.
-    expect(after("node2-web-health")).toEqual(["Command certificate", "Command database-1"]);
+    expect(after("node2-web-health")).toEqual([
+      "Command certificate",
+      "Command database-1",
+      "RandomPassword node2-real-server-health",
+    ]);
     expect(after("node1-realserver-address")).toEqual(["Command certificate"]);
     expect(after("node1-web-health-page")).toEqual(["Command certificate", "Command mount-0"]);
     // ldirectord checks the certificates.
