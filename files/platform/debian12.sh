@@ -165,8 +165,9 @@ END
   a2ensite -q smt-ha-tls
 }
 
-# web_scripts_enable: lets Apache run CGI scripts.
-web_scripts_enable() { a2enmod -q cgid; }
+# web_scripts_enable: lets Apache run CGI scripts. Not by a2enmod: beside threads it selects cgid, whose daemon starts only
+# when Apache restarts.
+web_scripts_enable() { ln -sfn ../mods-available/cgi.load /etc/apache2/mods-enabled/cgi.load; }
 
 # web_config_enable NAME < TEXT: a part of Apache's configuration for all its sites.
 web_config_enable() {
