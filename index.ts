@@ -43,6 +43,7 @@ const firewall = new NodeFirewall("firewall", {
   nodes: clusterNodes,
   virtualIp,
   forwarding: balancing.forwarding,
+  allow: config.firewallAllow,
   enabled: config.firewall,
 });
 

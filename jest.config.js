@@ -14,6 +14,8 @@ const project = (displayName, testMatch) => ({
 module.exports = {
   // A test takes a second or two; more where machines of the lab run beside it. Jest reads this here only.
   testTimeout: 60 * 1000,
+  // Jest leaves one processor to itself, and so used one of two. Many tests wait rather than compute.
+  maxWorkers: "100%",
   projects: [
     {
       ...project("unit", ["<rootDir>/__tests__/**/*.test.ts"]),

@@ -14,12 +14,27 @@ export interface FirewallNode {
   readonly sshPort: number;
 }
 
+/** Ports from the first to the last; one port if these are the same. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Ports that others may reach, such as a monitoring agent's. */
+export interface AllowedPorts extends PortRange {
+  readonly protocol: "tcp" | "udp";
+  /** IPv4 address, or network in CIDR notation. Unset: everyone. */
+  readonly from?: string;
+}
+
 /** What the rules need to know of the cluster. */
 export interface FirewallRulesArgs {
   readonly nodes: readonly FirewallNode[];
   /** The service's IPv4 address. */
   readonly virtualIp: string;
   readonly forwarding: Forwarding;
+  /** Further ports to open. Default: none. */
+  readonly allow?: readonly AllowedPorts[];
 }
 
 export interface NodeFirewallArgs {
@@ -27,13 +42,15 @@ export interface NodeFirewallArgs {
   /** The service's IPv4 address. */
   readonly virtualIp: pulumi.Input<string>;
   readonly forwarding: pulumi.Input<Forwarding>;
+  /** Further ports to open on every node. Default: none. */
+  readonly allow?: readonly AllowedPorts[];
   /** false removes a firewall that this program installed. */
   readonly enabled: boolean;
 }
 
 /**
- * The nodes' firewall: SSH and the service from anywhere, the cluster's own traffic from its nodes, nothing else. It has a
- * table of its own, so other rules on a node stay as they are. Established connections go on.
+ * The nodes' firewall: SSH and the service from anywhere, the cluster's own traffic from its nodes, the further ports that
+ * are given, nothing else. Other rules on a node stay as they are. Established connections go on.
  */
 export class NodeFirewall extends StepComponent {
   /** Every node has its firewall. */
@@ -41,14 +58,16 @@ export class NodeFirewall extends StepComponent {
 
   constructor(name: string, args: NodeFirewallArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:network:NodeFirewall", name, opts);
-    const { nodes } = args;
+    const { nodes, allow } = args;
     this.ready = nodes.map((node) =>
       this.step(node, "node/firewall", {
         options: { state: args.enabled ? "on" : "off", "ssh-port": node.sshPort },
         inputs: {
           rules: pulumi
             .all([args.virtualIp, args.forwarding])
-            .apply(([virtualIp, forwarding]) => firewallRules(node.platform, node, { nodes, virtualIp, forwarding })),
+            .apply(([virtualIp, forwarding]) =>
+              firewallRules(node.platform, node, { nodes, virtualIp, forwarding, allow }),
+            ),
         },
       }),
     );
@@ -67,8 +86,12 @@ export function firewallRules(
   return firewall === "nftables" ? nftables(node, args) : suseFirewall(node, args);
 }
 
+/** A port, or a range of ports as the firewall writes it. */
+const portsOf = ({ first, last }: PortRange, separator: string): string =>
+  first === last ? String(first) : `${first}${separator}${last}`;
+
 /** Settings of SuSEfirewall2. A list holds the words that the setting must have; others in it stay. */
-function suseFirewall(node: FirewallNode, { nodes, forwarding }: FirewallRulesArgs): string {
+function suseFirewall(node: FirewallNode, { nodes, forwarding, allow = [] }: FirewallRulesArgs): string {
   const accept = (protocol: string, role?: Role): string[] =>
     nodes.filter((other) => !role || other.role === role).map(({ address }) => `${address},${protocol}`);
   const smt = node.role === "smt";
@@ -76,6 +99,7 @@ function suseFirewall(node: FirewallNode, { nodes, forwarding }: FirewallRulesAr
     ...accept(`udp,${corosyncPorts.first}:${corosyncPorts.last}`),
     ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
     ...(smt && forwarding === "ipip" ? accept("ipip", "director") : []),
+    ...allow.map(({ from = "0/0", protocol, ...range }) => `${from},${protocol},${portsOf(range, ":")}`),
   ];
   // Without FW_ROUTE, SuSEfirewall2 turns forwarding off on a director.
   const routing = `FW_ROUTE="yes"
@@ -117,6 +141,10 @@ function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
     "ct state established,related accept",
     "ct state invalid drop",
     `tcp dport ${node.sshPort} accept comment "SSH"`,
+    ...(args.allow ?? []).map(
+      ({ from, protocol, ...range }) =>
+        `${from ? `ip saddr ${from} ` : ""}${protocol} dport ${portsOf(range, "-")} accept comment "firewallAllow"`,
+    ),
     "icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept",
     "meta l4proto ipv6-icmp accept",
   ];

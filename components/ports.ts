@@ -9,3 +9,10 @@ export const mysqlPort = 3306;
 
 /** TCP port of the kernel's distributed lock manager, which OCFS2 uses. */
 export const dlmPort = 21064;
+
+/** The ports by which the nodes talk to each other. */
+export const clusterPorts = [
+  { name: "corosync", protocol: "udp", ...corosyncPorts },
+  { name: "MySQL", protocol: "tcp", first: mysqlPort, last: mysqlPort },
+  { name: "the DLM", protocol: "tcp", first: dlmPort, last: dlmPort },
+] as const;

@@ -4,6 +4,7 @@ import { checkCluster, clusterConfig } from "./cluster";
 import { checkDatabase, databaseConfig } from "./database";
 import { checkDisk, diskConfig } from "./disk";
 import { readValues, refuseUnknown } from "./fields";
+import { readAllowedPorts } from "./firewall";
 import { keys } from "./keys";
 import { machineConfig, readPlacement } from "./machines";
 import { checkAddresses, checkTimeServers, FreeValues, networkOfNodes } from "./network";
@@ -37,6 +38,7 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
   }
   const checked = readValues(keys, problems);
   const nodes = readNodes(checked.nodes ?? [], checked, files, problems);
+  const firewallAllow = readAllowedPorts(checked.firewallAllow ?? [], problems);
   const repositories = readRepositories(checked.repositories ?? [], problems);
   checkAll(checked, nodes, problems);
   const serviceName = serviceNameOf(checked);
@@ -53,6 +55,7 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
     virtualIp: valid.virtualIp,
     serviceName,
     firewall: valid.firewall,
+    firewallAllow,
     machines: placement && machineConfig(valid, placement),
     disk: diskConfig(valid),
     cluster: clusterConfig(valid),

@@ -1,5 +1,6 @@
 import { dotted, hostPart, networkOf, toNumber } from "../components/ipv4";
 import type { NodeNetwork } from "../components/clusterNode";
+import { firewallAllowKey } from "./firewall";
 import { setCommand, type Problems } from "./problems";
 import { domainPattern, flag, integer, ipv4Address, text, type Checked, type Group, type Values } from "./rules";
 import type { NodeConfig } from "./stackConfig";
@@ -39,8 +40,9 @@ export const networkGroup = {
       ...flag(true),
       default: true,
       description:
-        "Whether each node has a firewall that admits only SSH, HTTP, HTTPS and the cluster's own traffic. false removes it.",
+        "Whether each node has a firewall that admits only SSH, HTTP, HTTPS, the cluster's own traffic and what firewallAllow lists. false removes it.",
     },
+    firewallAllow: firewallAllowKey,
   },
 } as const satisfies Group;
 

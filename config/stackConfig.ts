@@ -2,6 +2,7 @@ import type { CertificateSource } from "../components/certificateAuthority";
 import type { MachineArgs, NodeNetwork, Role } from "../components/clusterNode";
 import type { ChapCredentials } from "../components/iscsiSharedDisk";
 import type { LoadBalancing } from "../components/ldirectordConf";
+import type { AllowedPorts } from "../components/nodeFirewall";
 import type { PlatformName } from "../components/platform";
 import type { SshAccess } from "../components/remoteHost";
 import type { MirrorCredentials } from "../components/smtNode";
@@ -19,6 +20,8 @@ export interface StackConfig {
   /** DNS name of the service. */
   readonly serviceName: string;
   readonly firewall: boolean;
+  /** Further ports that the firewall opens. */
+  readonly firewallAllow: readonly AllowedPorts[];
   /** The VMs to create; undefined if the hosts exist already. */
   readonly machines?: MachineConfig;
   readonly disk: DiskConfig;

@@ -73,6 +73,31 @@ export function changes(): void {
       expectSteadyState();
     });
 
+    test("opens a port for its source, closes it again, and touches nothing else", () => {
+      const ports = [9100, 9101];
+      const answering = (): number[] =>
+        ports.filter((port) => run("lab/client", "curl", "-s", "-m", "3", `http://192.0.2.11:${port}/`).code === 0);
+      const firewalls = nodes.map((node) => `${node}-node-firewall`);
+      onNode("node1", "mkdir -p /run/agent && echo agent >/run/agent/index.html");
+      for (const port of ports) {
+        onNode("node1", `systemd-run -q --unit agent-${port} busybox httpd -f -p ${port} -h /run/agent`);
+      }
+      const ask = (port: number): string => `curl -s --retry 9 --retry-connrefused http://127.0.0.1:${port}/`;
+      expect(onNode("node1", ports.map(ask).join("; "))).toBe("agent\nagent");
+      expect(answering()).toEqual([]);
+      const before = running();
+
+      const { code, output } = upWith("allow", { "smt-ha:firewallAllow": [{ port: 9100, from: "192.0.2.0/28" }] });
+      expect([code, changedBy(output).sort()]).toEqual([0, firewalls]);
+      expect(answering()).toEqual([9100]);
+
+      expect(changedBy(must("make", "up")).sort()).toEqual(firewalls);
+      expect(answering()).toEqual([]);
+      expect(running()).toEqual(before);
+      onNode("node1", `systemctl stop ${ports.map((port) => `agent-${port}`).join(" ")}; rm -r /run/agent`);
+      expectSteadyState();
+    });
+
     test("takes a new password for hacluster, and leaves it in no file", () => {
       const up = must("lab/stack", "dev", "up", "--replace", "**::cluster-hacluster");
       expect(changedBy(up).sort()).toEqual(["cluster-hacluster", ...nodes.map((node) => `${node}-cluster-password`)]);

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode, Role } from "../../components/clusterNode";
-import { FirewallNode, firewallRules, NodeFirewall } from "../../components/nodeFirewall";
-import { platforms } from "../../components/platform";
+import { type AllowedPorts, FirewallNode, firewallRules, NodeFirewall } from "../../components/nodeFirewall";
+import { type PlatformName, platforms } from "../../components/platform";
 import { network } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 import { TestNode } from "../support/node";
@@ -10,11 +10,17 @@ const roles: readonly Role[] = ["smt", "smt", "director"];
 const nodes = roles.map((role, index): FirewallNode => ({ role, address: `192.0.2.1${index + 1}`, sshPort: 22 }));
 const [smt, , director] = nodes;
 const settings = { nodes, virtualIp: "192.0.2.10", forwarding: "gate" } as const;
+const allow: readonly AllowedPorts[] = [
+  { first: 9100, last: 9100, protocol: "tcp", from: "10.0.0.0/8" },
+  { first: 5666, last: 5667, protocol: "tcp" },
+  { first: 161, last: 161, protocol: "udp", from: "192.0.2.9" },
+];
 
 const protect = (enabled: boolean): Promise<Recording> =>
   record(() => {
     new NodeFirewall("firewall", {
       ...settings,
+      allow,
       nodes: nodes.map(
         ({ role, address }, index) =>
           new ClusterNode(`node${index + 1}`, {
@@ -42,6 +48,7 @@ test.each([
   const { create, stdin } = recording.find("Command node3-node-firewall").inputs;
   expect(create).toBe(`smt-ha node/firewall --state ${state} --ssh-port 2222 --rev REV`);
   expect(stdin).toContain("tcp dport 2222 accept");
+  expect(stdin).toContain("ip saddr 10.0.0.0/8 tcp dport 9100 accept");
 });
 
 test("rules of an SMT node", () => expect(firewallRules(platforms.debian12, smt, settings)).toMatchSnapshot());
@@ -52,6 +59,33 @@ test("with tunnels, SMT nodes take them from the directors, which take none", ()
   expect(firewallRules(platforms.debian12, director, tunnels)).toBe(
     firewallRules(platforms.debian12, director, settings),
   );
+});
+
+describe("further ports", () => {
+  const added = (platform: PlatformName): string[] => {
+    const [before, after] = [settings, { ...settings, allow }].map((args) =>
+      firewallRules(platforms[platform], director, args).split("\n"),
+    );
+    return after.filter((line) => !before.includes(line)).map((line) => line.trim());
+  };
+
+  test("on Debian: a rule each", () =>
+    expect(added("debian12")).toEqual([
+      'ip saddr 10.0.0.0/8 tcp dport 9100 accept comment "firewallAllow"',
+      'tcp dport 5666-5667 accept comment "firewallAllow"',
+      'ip saddr 192.0.2.9 udp dport 161 accept comment "firewallAllow"',
+    ]));
+
+  test.each(["sles11", "sles12"] as const)("on %s: words in SuSEfirewall2's list", (platform) => {
+    const [list] = added(platform);
+    expect(list).toMatch(/^FW_SERVICES_ACCEPT_EXT="192\.0\.2\.11,udp,5404:5405 /);
+    expect(list).toMatch(/ 10\.0\.0\.0\/8,tcp,9100 0\/0,tcp,5666:5667 192\.0\.2\.9,udp,161"$/);
+  });
+
+  test("none leaves the rules as they are", () =>
+    expect(firewallRules(platforms.debian12, smt, { ...settings, allow: [] })).toBe(
+      firewallRules(platforms.debian12, smt, settings),
+    ));
 });
 
 describe("node/firewall", () => {
@@ -93,6 +127,26 @@ describe("node/firewall", () => {
     ]);
     expect(step("on")).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(node.calls()).toEqual([]);
+  });
+
+  test("opens further ports, to their sources only", async () => {
+    const client = await TestNode.start({ name: "client", address: "192.0.2.9" });
+    try {
+      client.connect(node);
+      for (const port of [5667, 9100, 9200]) {
+        await listen(port);
+      }
+      const open = (allowed: readonly AllowedPorts[]): string => {
+        node.check("nft -f -", firewallRules(platforms.debian12, smt, { ...settings, allow: allowed }));
+        const ask = 'timeout 2 bash -c ": </dev/tcp/192.0.2.11/$port" && echo $port';
+        return client.run(`for port in 5667 9100 9200; do (${ask}) & done; wait`).stdout;
+      };
+      expect(open(allow)).toBe("5667\n");
+      expect(open([{ first: 9100, last: 9100, protocol: "tcp", from: "192.0.2.0/28" }])).toBe("9100\n");
+      expect(open([])).toBe("");
+    } finally {
+      await client.stop();
+    }
   });
 
   test("refuses to lock everyone out", async () => {

@@ -27,6 +27,7 @@ test("the lab's configuration, exactly", () => {
     virtualIp: "192.0.2.10",
     serviceName: "smt.smt-ha.lab",
     firewall: true,
+    firewallAllow: [],
     machines: {
       datacenter: "lab",
       datastore: "local",
@@ -135,6 +136,24 @@ test("optional keys", () => {
   expect(config.machines).toMatchObject({ folder: "smt", diskGiB: 40, protect: true });
   expect(config.disk.wipe).toBe(true);
   expect(config.database).toEqual({ rootPassword: "root hush", winner: "node2" });
+});
+
+test("ports for the firewall to open: one or a range, by TCP unless it says UDP, for a source or everyone", () => {
+  const firewallAllow = [
+    { port: 9100, from: "10.0.0.0/8" },
+    { port: "5666-5667" },
+    { port: 161, protocol: "udp", from: "192.0.2.9" },
+    // The cluster's own, for a source that is named.
+    { port: 3306, from: "192.0.2.9/32" },
+    { port: 5405 },
+  ];
+  expect(load(withKeys({ firewallAllow })).firewallAllow).toEqual([
+    { first: 9100, last: 9100, protocol: "tcp", from: "10.0.0.0/8" },
+    { first: 5666, last: 5667, protocol: "tcp", from: undefined },
+    { first: 161, last: 161, protocol: "udp", from: "192.0.2.9" },
+    { first: 3306, last: 3306, protocol: "tcp", from: "192.0.2.9/32" },
+    { first: 5405, last: 5405, protocol: "tcp", from: undefined },
+  ]);
 });
 
 test("the stack of SLES 11 is valid, like the lab's", () => {

@@ -306,6 +306,52 @@ const repositories: readonly Refusal[] = [
   ],
 ];
 
+const aPort = "must be a port from 1 to 65535, or a range such as 5666-5667";
+const aSource = "must be an IPv4 address, or a network such as 10.0.0.0/8";
+const firewallAllow: readonly Refusal[] = [
+  ...["0", "9100-9000", "65536", "http", "9100,9101"].map((port): Refusal => [
+    `port ${port} for the firewall to open`,
+    { firewallAllow: [{ port }] },
+    ["firewallAllow[0].port", `is "${port}"`, aPort, "set --path 'firewallAllow[0].port' 9100"],
+  ]),
+  ...["10.0.0.0/33", "10.0.0.0/0", "10.1.2.3/8", "monitor.example.com", "2001:db8::1", "10.0.0.0/8/8"].map(
+    (from): Refusal => [
+      `source ${from} for the firewall to admit`,
+      { firewallAllow: [{ port: 161, protocol: "udp", from }] },
+      ["firewallAllow[0].from", `is "${from}"`, aSource, "set --path 'firewallAllow[0].from' 10.0.0.0/8"],
+    ],
+  ),
+  [
+    "protocol that has no ports",
+    { firewallAllow: [{ port: 9100, protocol: "icmp" }] },
+    [
+      "firewallAllow[0].protocol",
+      'is "icmp"',
+      "must be one of: tcp, udp",
+      "set --path 'firewallAllow[0].protocol' tcp",
+    ],
+  ],
+  [
+    "opening without a port",
+    { firewallAllow: [{ from: "10.0.0.0/8" }] },
+    ["firewallAllow[0].port", "is not set", aPort, "set --path 'firewallAllow[0].port' 9100"],
+  ],
+  ...[
+    ["3306", "tcp", "MySQL"],
+    ["5000-6000", "udp", "corosync"],
+    ["21064-21070", "tcp", "the DLM"],
+  ].map(([port, protocol, name]): Refusal => [
+    `port of ${name} open to everyone`,
+    { firewallAllow: [{ port, protocol }] },
+    [
+      "firewallAllow[0].from",
+      "is not set",
+      `must name who may reach the port of ${name}: only the nodes need it`,
+      "set --path 'firewallAllow[0].from' 10.0.0.0/8\n           or keep it closed: pulumi config rm --path 'firewallAllow[0]'",
+    ],
+  ]),
+];
+
 const balancing: readonly Refusal[] = [
   [
     "masquerading behind SuSEfirewall2",
@@ -391,6 +437,7 @@ testRefusals([
   ...cluster,
   ...smt,
   ...repositories,
+  ...firewallAllow,
   ...balancing,
   ...database,
   ...certificates,

@@ -1,4 +1,4 @@
-import { TestNode } from "../support/node";
+import { succeed, TestNode } from "../support/node";
 
 let node: TestNode;
 beforeEach(async () => {
@@ -139,6 +139,7 @@ describe("node/hosts", () => {
 });
 
 describe("node/packages", () => {
+  const hold = "/etc/apt/apt.conf.d/90smt-ha";
   /** The platform's packages for a role. */
   const wanted = (role: string): string[] =>
     node.check(`SMT_HA=/usr/local/lib/smt-ha; . $SMT_HA/platform.sh; packages_of ${role}`).split(/\s+/).filter(Boolean);
@@ -159,7 +160,7 @@ describe("node/packages", () => {
     expect(node.step("node/packages", { role })).toEqual({
       code: 0,
       stdout: "",
-      stderr: `node1: node/packages: installing ${packages.join(" ")}\n`,
+      stderr: wrote("node/packages", hold) + `node1: node/packages: installing ${packages.join(" ")}\n`,
     });
     expect(installed()).toEqual(expect.arrayContaining(packages.map((name) => `${name} ii `)));
     expect(node.calls()).toEqual([
@@ -190,6 +191,31 @@ describe("node/packages", () => {
     node.write("/run/doubles/lists-locked", "once\n");
     expect(node.step("node/packages", { role: "smt" }).code).toBe(0);
     expect(node.calls().filter((call) => call.endsWith("update"))).toHaveLength(2);
+  });
+
+  test("unattended-upgrades leaves the cluster's packages alone and never reboots, whatever else is configured", () => {
+    node.write(
+      "/etc/apt/apt.conf.d/50unattended-upgrades",
+      'Unattended-Upgrade::Package-Blacklist { "own"; };\nUnattended-Upgrade::Automatic-Reboot "true";\n',
+    );
+    node.write("/run/doubles/archive", [...wanted("smt"), ...wanted("director")].join("\n"));
+    succeed(node.step("node/packages", { role: "smt" }));
+
+    const settings = node.check("apt-config dump --format '%F=%v%n'").split("\n");
+    expect(settings).toContain("Unattended-Upgrade::Automatic-Reboot=false");
+    const held = settings.flatMap((line) => /^Unattended-Upgrade::Package-Blacklist::=(.*)/.exec(line)?.[1] ?? []);
+    expect(held).toContain("own");
+    // As unattended-upgrades does: by Python's re.match, whose start is the name's.
+    const matches = (name: string): boolean => held.some((pattern) => new RegExp(`^(?:${pattern})`).test(name));
+    // Neither a daemon of the service nor a part of one.
+    const free = ["chrony", "nftables", "parted", "ca-certificates", "openssl", "smtpd", "linux-image-amd64"];
+    const service = [...wanted("smt"), ...wanted("director"), "smt", "mariadb-server", "mariadb-server-core"];
+    expect(service.filter((name) => !matches(name) && !free.includes(name))).toEqual([]);
+    expect(free.filter(matches)).toEqual([]);
+    for (const name of ["apache2-bin", "cluster-glue", "libapache2-mod-perl2", "pacemaker-cli-utils", "systemd-sysv"]) {
+      expect([name, matches(name)]).toEqual([name, true]);
+    }
+    expect(node.step("node/packages", { role: "smt" }).stderr).toBe("");
   });
 
   test("names what could not be installed, and shows why in the log", () => {

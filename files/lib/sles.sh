@@ -14,6 +14,9 @@ WEB_ROOT=/srv/www/htdocs
 SERVER_CERTIFICATE=/etc/ssl/servercerts/servercert.pem
 SERVER_KEY=/etc/ssl/servercerts/serverkey.pem
 
+# unattended_hold: nothing. YaST's automatic update is off unless an administrator turns it on, and holds no single package.
+unattended_hold() { :; }
+
 package_installed() { rpm -q --quiet "$1"; }
 
 # zypper_unlocked ARGUMENT...: waits while another program, such as PackageKit, holds zypper's lock (exit code 7).

@@ -33,6 +33,21 @@ packages_of() {
   esac
 }
 
+# unattended_hold: keeps unattended-upgrades off the packages whose update restarts a part of the service. It runs within
+# the same hour on all nodes; updates of these are for an administrator, on one node after the other. Each word is the
+# start of packages' names, as a regular expression. An update of systemd restarts networkd, which drops the service
+# address.
+unattended_hold() {
+  install_file 644 /etc/apt/apt.conf.d/90smt-ha <<END
+// Written by smt-ha, changes are lost.
+Unattended-Upgrade::Package-Blacklist {
+$(printf '  "%s";\n' apache2 cluster-glue corosync crmsh dlm-controld ipvsadm ldirectord libapache2-mod mariadb-server \
+    ocfs2-tools open-iscsi pacemaker resource-agents sbd 'smt$' systemd)
+};
+Unattended-Upgrade::Automatic-Reboot "false";
+END
+}
+
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 
 # packages_install PACKAGE...: apt-daily holds the lists' lock for minutes after a boot, and "update" has no timeout for it.
