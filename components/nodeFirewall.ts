@@ -68,14 +68,13 @@ export function firewallRules(
 }
 
 /** Settings of SuSEfirewall2. A list holds the words that the setting must have; others in it stay. */
-function suseFirewall(node: FirewallNode, { nodes, forwarding }: FirewallRulesArgs): string {
+function suseFirewall(node: FirewallNode, { nodes }: FirewallRulesArgs): string {
   const accept = (protocol: string, role?: Role): string[] =>
     nodes.filter((other) => !role || other.role === role).map(({ address }) => `${address},${protocol}`);
   const smt = node.role === "smt";
   const peers = [
     ...accept(`udp,${corosyncPorts.first}:${corosyncPorts.last}`),
     ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
-    ...(smt && forwarding === "ipip" ? accept("ipip", "director") : []),
   ];
   // Without FW_ROUTE, SuSEfirewall2 turns forwarding off on a director.
   const routing = `FW_ROUTE="yes"

@@ -81,7 +81,7 @@ export function realServerSysctl(nic: string, forwarding: Forwarding): string {
     .join("");
 }
 
-/** Apache's site of the health page, with the access rules of Apache 2.2 and of later ones. */
+/** Apache's site of the health page, with the access rules of Apache 2.2, of later ones, and of both. */
 export function healthSite(page: string, request: string): string {
   return `# Written by smt-ha, changes are lost.
 Alias "/${request}" "${page}"
@@ -90,6 +90,10 @@ Alias "/${request}" "${page}"
     AllowOverride None
     <IfModule mod_authz_core.c>
         Require all granted
+    </IfModule>
+    <IfModule mod_access_compat.c>
+        Order allow,deny
+        Allow from all
     </IfModule>
     <IfModule !mod_authz_core.c>
         Order allow,deny

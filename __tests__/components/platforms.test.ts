@@ -39,7 +39,7 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
         directors: ["node3"],
       }),
     ],
-    ...(["gate", "ipip"] as const).flatMap((forwarding) =>
+    ...(name === "debian12" ? (["gate", "ipip"] as const) : (["gate"] as const)).flatMap((forwarding) =>
       [firewallNodes[0], firewallNodes[2]].map((node): [string, string] => [
         `the firewall of role ${node.role} with ${forwarding}`,
         firewallRules(platform, node, { nodes: firewallNodes, virtualIp: "192.0.2.10", forwarding }),
