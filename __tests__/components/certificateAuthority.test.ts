@@ -24,6 +24,7 @@ const certify = async (
           directors: nodes.slice(2),
           serviceName: "smt.example.com",
           virtualIp: "192.0.2.10",
+          prefixLength: 24,
           domain: "example.com",
           source,
           days: 730,
