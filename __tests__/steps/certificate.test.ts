@@ -147,13 +147,15 @@ describe("certificate/authority", () => {
       const hash = node.check("openssl x509 -noout -issuer_hash -in /etc/ssl/private/smt-ha.pem").trim();
       expect(node.read(`/etc/ssl/certs/${hash}.0`)).toBe(issuing);
       expect(node.read("/var/www/html/smt-ha.crt")).toBe(root);
-      const self = authority();
-      request(self);
-      expect(install(signed(self, request(self)), self).stderr).toContain("dropped /usr/local/share/ca-certificates/smt-ha.issuer-");
-      expect(node.run(`ls /etc/ssl/certs/${hash}.0`).code).not.toBe(0);
-      request(root);
       expect(install(certificate, root).stderr).toContain("unable to get local issuer certificate");
       expect(node.check("stat -c %a /etc/smt-ha/ca/*/ca.key")).toBe("600\n");
+
+      node.check("cd /root && openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out own.crt -days 9 -subj /CN=own 2>&1");
+      const own = node.read("/root/own.crt");
+      expect(install(own, own, node.read("/root/own.key")).stderr).toContain(
+        "dropped /usr/local/share/ca-certificates/smt-ha.issuer-",
+      );
+      expect(node.run(`ls /etc/ssl/certs/${hash}.0`).code).not.toBe(0);
     });
 
     test("is refused with another key", () => {
@@ -259,7 +261,6 @@ describe("certificate/sign", () => {
 
   test("a new CA permits the service's names and network, and no others", () => {
     const ca = authority();
-    expect(new X509Certificate(ca).toString()).toBe(ca);
     const text = node.check("openssl x509 -noout -ext nameConstraints", ca);
     expect(text.trim().split("\n").map((line) => line.trim())).toEqual([
       "X509v3 Name Constraints:",
@@ -271,17 +272,31 @@ describe("certificate/sign", () => {
     // What a thief of the key could sign.
     const forge = (names: string): string =>
       node.check(
-        `cd /root && openssl req -new -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=forged -out f.csr 2>/dev/null &&
-         printf 'subjectAltName=${names}\nextendedKeyUsage=serverAuth' >f.ext && set -- /etc/smt-ha/ca/*/ca.crt &&
-         for file; do ! cmp -s $file /root/forge.ca || folder=\${file%/*}; done &&
-         openssl x509 -req -in f.csr -CA $folder/ca.crt -CAkey $folder/ca.key -days 3 -extfile f.ext 2>/dev/null`,
+        `cd /root && openssl req -new -newkey rsa:2048 -nodes -keyout forged.key -subj /CN=forged -out forged.csr 2>/dev/null &&
+         echo 'subjectAltName=${names}' >forged.ext && folder=$(dirname $(grep -lF "$(sed -n 5p verify.ca)" /etc/smt-ha/ca/*/ca.crt)) &&
+         openssl x509 -req -in forged.csr -CA $folder/ca.crt -CAkey $folder/ca.key -days 3 -extfile forged.ext 2>/dev/null | tee forged.crt`,
       );
-    node.write("/root/forge.ca", ca);
-    for (const names of ["DNS:new.example.com", "DNS:smt.example.com,IP:192.0.2.99"]) {
+    const curl = (host: string): Result =>
+      node.run(
+        `cd /root && openssl s_server -quiet -www -accept 443 -cert forged.crt -key forged.key </dev/null >/dev/null 2>&1 &
+         for i in $(seq 100); do timeout 5 bash -c ': </dev/tcp/127.0.0.1/443' && break; sleep 0.1; done 2>/dev/null
+         curl -sS -o /dev/null --noproxy '*' --cacert /root/verify.ca --resolve ${host}:443:127.0.0.1 https://${host}/
+         code=$?; kill $!; exit $code`,
+      );
+    node.write("/root/verify.ca", ca);
+    for (const [names, host] of [
+      ["DNS:new.example.com", "new.example.com"],
+      ["DNS:smt.example.com,IP:192.0.2.99", "smt.example.com"],
+    ]) {
       expect(verify(forge(names), ca)).toBe(good);
+      expect(curl(host).code).toBe(0);
     }
-    for (const names of ["DNS:bank.example.org", "DNS:node1", "DNS:notexample.com", "IP:198.51.100.1", "IP:2001:db8::1"]) {
-      expect(verify(forge(names), ca)).toContain("permitted subtree violation");
+    for (const host of ["bank.example.org", "node1", "notexample.com"]) {
+      expect(verify(forge(`DNS:${host}`), ca)).toContain("permitted subtree violation");
+      expect(curl(host).stderr).toContain("permitted subtree violation");
+    }
+    for (const address of ["198.51.100.1", "2001:db8::1"]) {
+      expect(verify(forge(`IP:${address}`), ca)).toContain("permitted subtree violation");
     }
   });
 
