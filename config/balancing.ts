@@ -45,7 +45,7 @@ export const balancingGroup = {
       ...oneOf<Forwarding>("gate", "ipip", "masq"),
       default: "gate",
       description:
-        "How packets reach the real servers: gate (direct routing), ipip (tunnels) or masq (NAT; the real servers' default gateway must be the service address).",
+        "How packets reach the real servers: gate (direct routing), ipip (tunnels; not on SLES) or masq (NAT; the real servers' default gateway must be the service address).",
     },
     request: {
       ...text("a path of letters, digits, / . _ and -, without a leading /", "test.html", /^[\w.-]+(\/[\w.-]+)*$/),
