@@ -94,7 +94,10 @@ export function checkBalancing(
       );
     }
     if (forwarding === "ipip") {
-      problems.refuse("forwarding", `must not be ipip on ${platform}: its reverse path filter drops what comes by a tunnel`);
+      problems.refuse(
+        "forwarding",
+        `must not be ipip on ${platform}: its reverse path filter drops what comes by a tunnel`,
+      );
     }
   }
 }

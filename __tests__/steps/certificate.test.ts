@@ -150,7 +150,9 @@ describe("certificate/authority", () => {
       expect(install(certificate, root).stderr).toContain("unable to get local issuer certificate");
       expect(node.check("stat -c %a /etc/smt-ha/ca/*/ca.key")).toBe("600\n");
 
-      node.check("cd /root && openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out own.crt -days 9 -subj /CN=own 2>&1");
+      node.check(
+        "cd /root && openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out own.crt -days 9 -subj /CN=own 2>&1",
+      );
       const own = node.read("/root/own.crt");
       expect(install(own, own, node.read("/root/own.key")).stderr).toContain(
         "dropped /usr/local/share/ca-certificates/smt-ha.issuer-",
@@ -245,9 +247,7 @@ describe("certificate/sign", () => {
     for (const [name, pem] of Object.entries(certificates)) {
       const certificate = new X509Certificate(pem);
       expect(certificate.subject).toBe("CN=smt.example.com");
-      expect(certificate.subjectAltName).toBe(
-        `DNS:smt.example.com, DNS:${name}.example.com, IP Address:192.0.2.10`,
-      );
+      expect(certificate.subjectAltName).toBe(`DNS:smt.example.com, DNS:${name}.example.com, IP Address:192.0.2.10`);
       expect(certificate.ca).toBe(false);
       expect(verify(pem, ca)).toBe(good);
       for (const host of ["smt.example.com", `${name}.example.com`]) {
@@ -262,7 +262,12 @@ describe("certificate/sign", () => {
   test("a new CA permits the service's names and network, and no others", () => {
     const ca = authority();
     const text = node.check("openssl x509 -noout -ext nameConstraints", ca);
-    expect(text.trim().split("\n").map((line) => line.trim())).toEqual([
+    expect(
+      text
+        .trim()
+        .split("\n")
+        .map((line) => line.trim()),
+    ).toEqual([
       "X509v3 Name Constraints:",
       "Permitted:",
       "DNS:example.com",
@@ -287,7 +292,7 @@ describe("certificate/sign", () => {
     for (const [names, host] of [
       ["DNS:new.example.com", "new.example.com"],
       ["DNS:smt.example.com,IP:192.0.2.99", "smt.example.com"],
-    ]) {
+    ] as const) {
       expect(verify(forge(names), ca)).toBe(good);
       expect(curl(host).code).toBe(0);
     }
@@ -300,7 +305,7 @@ describe("certificate/sign", () => {
     }
   });
 
-  test.each([
+  test.each<[string, Record<string, string>]>([
     ["another domain", { service: "mirror.example.org" }],
     ["another network", { address: "198.51.100.10" }],
   ])("refuses what the CA does not permit: %s; the certificate in use stays", (_, options) => {

@@ -79,7 +79,9 @@ test("node/packages names the modules that the running kernel lacks once their p
   node.check("chmod 755 /usr/local/sbin/dpkg-query");
   const { code, stderr } = node.step("node/packages", { role: "smt" });
   expect(code).toBe(1);
-  expect(stderr).toMatch(/cause: the running kernel \S+ lacks modules, although their packages are installed: dlm ocfs2\n/);
+  expect(stderr).toMatch(
+    /cause: the running kernel \S+ lacks modules, although their packages are installed: dlm ocfs2\n/,
+  );
   expect(stderr).toContain("fix:   reboot this node");
   expect(node.step("node/packages", { role: "director" })).toEqual({ code: 0, stdout: "", stderr: "" });
 });

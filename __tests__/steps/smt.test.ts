@@ -433,7 +433,9 @@ describe("smt/repositories", () => {
 
     const { code, stderr } = apply({ ...tools, custom: { ...tools.custom, productId: 8 } });
     expect(code).toBe(1);
-    expect(stderr).toMatch(failed("smt/repositories", "SMT refuses the custom repository Tools: Invalid Product Number"));
+    expect(stderr).toMatch(
+      failed("smt/repositories", "SMT refuses the custom repository Tools: Invalid Product Number"),
+    );
     expect(stderr).toContain("smt-list-products\n");
   });
 
