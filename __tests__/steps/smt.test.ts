@@ -636,7 +636,7 @@ describe("smt/mirror", () => {
     program("dd if=/dev/zero of=/smt/repo/a.rpm bs=1M count=4 || echo \"E 'http://192.0.2.4/a.rpm'\"", 1);
     const { stderr } = mirror();
     expect(stderr).toMatch(failed("smt/mirror", "the shared file system is full: 0 MiB are free on /smt"));
-    expect(stderr).toContain("smt-repos --delete NAME");
+    expect(stderr).toContain("delete their directories below /smt/repo");
 
     node.check("mount -o remount,size=16m /smt");
     program("dd if=/dev/zero of=/smt/repo/a.rpm bs=1M count=4");
