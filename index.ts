@@ -105,6 +105,7 @@ const authority = new CertificateAuthority("certificates", {
   directors,
   serviceName,
   virtualIp,
+  prefixLength: network.prefixLength,
   domain: network.domain,
   source: config.certificates.source,
   days: config.certificates.days,

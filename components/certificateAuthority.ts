@@ -31,6 +31,8 @@ export interface CertificateAuthorityArgs {
   readonly serviceName: pulumi.Input<string>;
   /** The service's IPv4 address. */
   readonly virtualIp: pulumi.Input<string>;
+  /** Length of the prefix of the network that this address and the nodes' addresses are in, in bits. */
+  readonly prefixLength: pulumi.Input<number>;
   /** DNS domain of the nodes. */
   readonly domain: pulumi.Input<string>;
   /** Where the certificates come from. */
@@ -101,7 +103,13 @@ export class CertificateAuthority extends StepComponent {
       case "generated":
         return this.sign(
           this.step(itemAt(this.args.smtNodes, 0), "certificate/authority", {
-            options: { subject: source.subject, days: authorityDays },
+            options: {
+              subject: source.subject,
+              days: authorityDays,
+              service: this.args.serviceName,
+              domain: this.args.domain,
+              network: pulumi.interpolate`${this.args.virtualIp}/${this.args.prefixLength}`,
+            },
           }).stdout,
         );
       case "suppliedAuthority":

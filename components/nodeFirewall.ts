@@ -91,14 +91,13 @@ const portsOf = ({ first, last }: PortRange, separator: string): string =>
   first === last ? String(first) : `${first}${separator}${last}`;
 
 /** Settings of SuSEfirewall2. A list holds the words that the setting must have; others in it stay. */
-function suseFirewall(node: FirewallNode, { nodes, forwarding, allow = [] }: FirewallRulesArgs): string {
+function suseFirewall(node: FirewallNode, { nodes, allow = [] }: FirewallRulesArgs): string {
   const accept = (protocol: string, role?: Role): string[] =>
     nodes.filter((other) => !role || other.role === role).map(({ address }) => `${address},${protocol}`);
   const smt = node.role === "smt";
   const peers = [
     ...accept(`udp,${corosyncPorts.first}:${corosyncPorts.last}`),
     ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
-    ...(smt && forwarding === "ipip" ? accept("ipip", "director") : []),
     ...allow.map(({ from = "0/0", protocol, ...range }) => `${from},${protocol},${portsOf(range, ":")}`),
   ];
   // Without FW_ROUTE, SuSEfirewall2 turns forwarding off on a director.

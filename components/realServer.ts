@@ -131,7 +131,7 @@ peers='${settings.peers.join(" ")}'
 `;
 }
 
-/** Apache's site of the health page, with the access rules of Apache 2.2 and of later ones. */
+/** Apache's site of the health page, with the access rules of Apache 2.2, of later ones, and of both. */
 export function healthSite(request: string): string {
   return `# Written by smt-ha, changes are lost.
 ScriptAlias "/${request}" "/usr/local/lib/smt-ha/health"
@@ -143,6 +143,10 @@ ScriptAlias "/${request}" "/usr/local/lib/smt-ha/health"
 <Location "/${request}">
     <IfModule mod_authz_core.c>
         Require all granted
+    </IfModule>
+    <IfModule mod_access_compat.c>
+        Order allow,deny
+        Allow from all
     </IfModule>
     <IfModule !mod_authz_core.c>
         Order allow,deny

@@ -45,7 +45,7 @@ export const balancingGroup = {
       ...oneOf<Forwarding>("gate", "ipip", "masq"),
       default: "gate",
       description:
-        "How packets reach the real servers: gate (direct routing), ipip (tunnels) or masq (NAT; the real servers' default gateway must be the service address).",
+        "How packets reach the real servers: gate (direct routing), ipip (tunnels; not on SLES) or masq (NAT; the real servers' default gateway must be the service address).",
     },
     request: {
       ...text("a path of letters, digits, / . _ and -, without a leading /", "test.html", /^[\w.-]+(\/[\w.-]+)*$/),
@@ -78,7 +78,7 @@ interface Surroundings {
   readonly virtualIp?: string;
 }
 
-/** Refuses a fallback that leads back to the director, and NAT behind a firewall that breaks it. */
+/** Refuses a fallback that leads back to the director, and ways of forwarding that the platform breaks. */
 export function checkBalancing(
   { fallback, forwarding, platform, firewall, virtualIp }: Checked<BalancingKeys> & Surroundings,
   problems: Problems,
@@ -86,11 +86,19 @@ export function checkBalancing(
   if (fallback !== undefined && fallback === virtualIp) {
     problems.refuse("fallback", "must differ from virtualIp, or requests would come back to the director");
   }
-  if (platform && platforms[platform].firewall === "SuSEfirewall2" && forwarding === "masq" && firewall) {
-    problems.refuse(
-      "forwarding",
-      "must be gate or ipip when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
-    );
+  if (platform && platforms[platform].firewall === "SuSEfirewall2") {
+    if (forwarding === "masq" && firewall) {
+      problems.refuse(
+        "forwarding",
+        "must be gate when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+      );
+    }
+    if (forwarding === "ipip") {
+      problems.refuse(
+        "forwarding",
+        `must not be ipip on ${platform}: its reverse path filter drops what comes by a tunnel`,
+      );
+    }
   }
 }
 

@@ -49,7 +49,8 @@ export const machinesGroup = {
     diskGiB: {
       ...integer(0, 65536, 40, "GiB"),
       default: 0,
-      description: "Size of each VM's system disk, in GiB; never less than the template's. 0: the template's size.",
+      description:
+        "Size of each VM's system disk, in GiB; never less than the template's. 0: the template's size. The partition and its file system keep their size: grow them by hand, on each node.",
     },
     protectMachines: {
       ...flag(true),

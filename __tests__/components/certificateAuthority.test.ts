@@ -24,6 +24,7 @@ const certify = async (
           directors: nodes.slice(2),
           serviceName: "smt.example.com",
           virtualIp: "192.0.2.10",
+          prefixLength: 24,
           domain: "example.com",
           source,
           days: 730,
@@ -73,7 +74,8 @@ describe("a CA of its own", () => {
     expect(steps(recording, "node3")).toEqual(["trust-keep", "trust-drop"]);
 
     expect(step(recording, "node1-certificate-authority")).toEqual({
-      create: "smt-ha certificate/authority --subject '/O=Example/CN=Example SMT CA' --days 3650 --rev REV",
+      create:
+        "smt-ha certificate/authority --subject '/O=Example/CN=Example SMT CA' --days 3650 --service smt.example.com --domain example.com --network 192.0.2.10/24 --rev REV",
       stdin: undefined,
     });
     const csr = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n";

@@ -359,7 +359,17 @@ const balancing: readonly Refusal[] = [
     [
       "forwarding",
       'is "masq"',
-      "must be gate or ipip when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+      "must be gate when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+      "set forwarding gate",
+    ],
+  ],
+  [
+    "tunnels on SLES",
+    { platform: "sles12", forwarding: "ipip" },
+    [
+      "forwarding",
+      'is "ipip"',
+      "must not be ipip on sles12: its reverse path filter drops what comes by a tunnel",
       "set forwarding gate",
     ],
   ],

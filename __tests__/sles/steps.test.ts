@@ -120,3 +120,28 @@ test("blocks that steps of different lanes write at the same time are all there"
     done`);
   expect(blocks).toBe(Array.from({ length: 15 }, (_, i) => `a ${i + 1},b ${i + 1},c ${i + 1},first\n`).join(""));
 });
+
+describe("iscsi/login with a daemon that runs", () => {
+  const login = (initiator: string): string =>
+    node.step("iscsi/login", { portal: "192.0.2.3:3260", target: "iqn.t", device: "/dev/none", initiator }).stderr;
+  test("ends it, since its script would let it go on with the template's name", () => {
+    node.write("/run/doubles/packages", "open-iscsi\n");
+    node.write("/etc/iscsi/initiatorname.iscsi", "InitiatorName=iqn.template\n");
+    node.check("PATH=/usr/local/sbin:$PATH service open-iscsi start");
+    // It goes on as far as the portal, which does not answer.
+    expect(login("iqn.node1")).toContain("portal 192.0.2.3:3260 does not answer");
+    expect(node.read("/run/doubles/active/iscsid")).toBe("InitiatorName=iqn.node1\n");
+  });
+});
+
+test("the nightly run mirrors without a sync, which no longer succeeds; the second time, nothing", () => {
+  const cron = "/etc/smt.d/novell.com-smt";
+  node.write(cron, "0     1  *  *  *    root    /usr/lib/SMT/bin/smt-daily\n");
+  const schedule = (time: string): string => node.step("smt/schedule", { time }).stderr;
+  schedule("02:30");
+  expect(node.read(cron)).toBe("30 2  *  *  *    root    /usr/sbin/smt-mirror -L /var/log/smt/smt-mirror.log --mail\n");
+  expect(schedule("02:30")).toBe("");
+  schedule("never");
+  schedule("02:30");
+  expect(node.read(cron)).toMatch(/^30 2 {2}\*.* \/usr\/sbin\/smt-mirror -L/);
+});

@@ -32,9 +32,10 @@ const inDays = (days: number): string => new Date(Date.now() + days * day).toISO
 
 /** What a step that must succeed gives. */
 const outputOf = (result: Result): string => succeed(result).stdout;
+const permitted = { service: "smt.example.com", domain: "example.com", network: "192.0.2.10/24" };
 const subjects = ["/O=Example/CN=Example SMT CA", "/O=Example/CN=Example SMT CA 2"];
 const authority = (subject = subjects[0]): string =>
-  outputOf(node.step("certificate/authority", { subject, days: "3650" }));
+  outputOf(node.step("certificate/authority", { subject, days: "3650", ...permitted }));
 const request = (root: string): string => outputOf(node.step("certificate/request", {}, { root }));
 const names = { service: "smt.example.com", address: "192.0.2.10", domain: "example.com" };
 const sign = (ca: string, requests: Record<string, string>, options: Record<string, string> = {}): Result =>
@@ -142,8 +143,21 @@ describe("certificate/authority", () => {
       expect(new X509Certificate(certificate).issuer).toBe("CN=Corporate Issuing");
       const [issuing] = ca.split(/(?<=END CERTIFICATE-----\n)/);
       expect(outputOf(install(certificate + issuing, root))).toBe("");
+      // SMT goes from the certificate to the root by what the system trusts, and offers the root alone.
+      const hash = node.check("openssl x509 -noout -issuer_hash -in /etc/ssl/private/smt-ha.pem").trim();
+      expect(node.read(`/etc/ssl/certs/${hash}.0`)).toBe(issuing);
+      expect(node.read("/var/www/html/smt-ha.crt")).toBe(root);
       expect(install(certificate, root).stderr).toContain("unable to get local issuer certificate");
       expect(node.check("stat -c %a /etc/smt-ha/ca/*/ca.key")).toBe("600\n");
+
+      node.check(
+        "cd /root && openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out own.crt -days 9 -subj /CN=own 2>&1",
+      );
+      const own = node.read("/root/own.crt");
+      expect(install(own, own, node.read("/root/own.key")).stderr).toContain(
+        "dropped /usr/local/share/ca-certificates/smt-ha.issuer-",
+      );
+      expect(node.run(`ls /etc/ssl/certs/${hash}.0`).code).not.toBe(0);
     });
 
     test("is refused with another key", () => {
@@ -161,8 +175,11 @@ describe("certificate/request", () => {
     const root = authority();
     node.check("rm -r /etc/smt-ha/server");
     const csr = request(root);
-    expect(node.check("stat -c %a /etc/smt-ha/server/node.key /var/www/html/smt.crt")).toBe("600\n644\n");
+    expect(node.check("stat -c %a /etc/smt-ha/server/node.key /var/www/html/smt.crt /var/www/html/smt-ha.crt")).toBe(
+      "600\n644\n644\n",
+    );
     expect(node.read("/var/www/html/smt.crt")).toBe(root);
+    expect(node.read("/var/www/html/smt-ha.crt")).toBe(root);
     expect(node.check("openssl verify /var/www/html/smt.crt")).toBe("/var/www/html/smt.crt: OK\n");
     expect(node.step("certificate/request", {}, { root })).toEqual({ code: 0, stdout: csr, stderr: "" });
   });
@@ -230,18 +247,86 @@ describe("certificate/sign", () => {
     for (const [name, pem] of Object.entries(certificates)) {
       const certificate = new X509Certificate(pem);
       expect(certificate.subject).toBe("CN=smt.example.com");
-      expect(certificate.subjectAltName).toBe(
-        `DNS:smt.example.com, DNS:${name}.example.com, DNS:${name}, IP Address:192.0.2.10`,
-      );
+      expect(certificate.subjectAltName).toBe(`DNS:smt.example.com, DNS:${name}.example.com, IP Address:192.0.2.10`);
       expect(certificate.ca).toBe(false);
       expect(verify(pem, ca)).toBe(good);
-      for (const host of ["smt.example.com", `${name}.example.com`, name]) {
+      for (const host of ["smt.example.com", `${name}.example.com`]) {
         expect(verify(pem, ca, "-verify_hostname", host)).toBe(good);
       }
       expect(verify(pem, ca, "-verify_ip", "192.0.2.10")).toBe(good);
       expect(verify(pem, ca, "-verify_hostname", "evil.example.com")).toContain("hostname mismatch");
       expect(Math.round((Date.parse(certificate.validTo) - Date.now()) / day)).toBe(730);
     }
+  });
+
+  test("a new CA permits the service's names and network, and no others", () => {
+    const ca = authority();
+    const text = node.check("openssl x509 -noout -ext nameConstraints", ca);
+    expect(
+      text
+        .trim()
+        .split("\n")
+        .map((line) => line.trim()),
+    ).toEqual([
+      "X509v3 Name Constraints:",
+      "Permitted:",
+      "DNS:example.com",
+      "DNS:smt.example.com",
+      "IP:192.0.2.0/255.255.255.0",
+    ]);
+    // What a thief of the key could sign.
+    const forge = (names: string): string =>
+      node.check(
+        `cd /root && openssl req -new -newkey rsa:2048 -nodes -keyout forged.key -subj /CN=forged -out forged.csr 2>/dev/null &&
+         echo 'subjectAltName=${names}' >forged.ext && folder=$(dirname $(grep -lF "$(sed -n 5p verify.ca)" /etc/smt-ha/ca/*/ca.crt)) &&
+         openssl x509 -req -in forged.csr -CA $folder/ca.crt -CAkey $folder/ca.key -days 3 -extfile forged.ext 2>/dev/null | tee forged.crt`,
+      );
+    const curl = (host: string): Result =>
+      node.run(
+        `cd /root && openssl s_server -quiet -www -accept 443 -cert forged.crt -key forged.key </dev/null >/dev/null 2>&1 &
+         for i in $(seq 100); do timeout 5 bash -c ': </dev/tcp/127.0.0.1/443' && break; sleep 0.1; done 2>/dev/null
+         curl -sS -o /dev/null --noproxy '*' --cacert /root/verify.ca --resolve ${host}:443:127.0.0.1 https://${host}/
+         code=$?; kill $!; exit $code`,
+      );
+    node.write("/root/verify.ca", ca);
+    for (const [names, host] of [
+      ["DNS:new.example.com", "new.example.com"],
+      ["DNS:smt.example.com,IP:192.0.2.99", "smt.example.com"],
+    ] as const) {
+      expect(verify(forge(names), ca)).toBe(good);
+      expect(curl(host).code).toBe(0);
+    }
+    for (const host of ["bank.example.org", "node1", "notexample.com"]) {
+      expect(verify(forge(`DNS:${host}`), ca)).toContain("permitted subtree violation");
+      expect(curl(host).stderr).toContain("permitted subtree violation");
+    }
+    for (const address of ["198.51.100.1", "2001:db8::1"]) {
+      expect(verify(forge(`IP:${address}`), ca)).toContain("permitted subtree violation");
+    }
+  });
+
+  test.each<[string, Record<string, string>]>([
+    ["another domain", { service: "mirror.example.org" }],
+    ["another network", { address: "198.51.100.10" }],
+  ])("refuses what the CA does not permit: %s; the certificate in use stays", (_, options) => {
+    const ca = authority();
+    const csr = request(ca);
+    const certificate = signed(ca, csr);
+    const { code, stderr } = sign(ca, { node1: csr }, options);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/cause: the CA does not permit a certificate for DNS:.*permitted subtree violation/);
+    expect(stderr).toContain("or configure another CA, by caSubject or caCertificateFile\n");
+    expect(signed(ca, csr)).toBe(certificate);
+  });
+
+  test("a CA from before, without constraints, stays and goes on signing what it has signed", () => {
+    node.check("rm -r /etc/smt-ha/ca && sed -i 's/^[$]{3:+.*//' /usr/local/lib/smt-ha/lib/certificates.sh");
+    const former = authority();
+    const certificate = new X509Certificate(signed(former, request(former)));
+    node.install();
+    expect(authority()).toBe(former);
+    expect(new X509Certificate(signed(former, request(former))).fingerprint).toBe(certificate.fingerprint);
+    expect(certificate.subjectAltName).toContain("DNS:node1,");
   });
 
   test("serials are random, distinct and on record", () => {
@@ -296,7 +381,7 @@ describe("certificate/sign", () => {
   });
 
   test("refuses to sign beyond the end of the CA", () => {
-    const ca = outputOf(node.step("certificate/authority", { subject: "/CN=Short", days: "729" }));
+    const ca = outputOf(node.step("certificate/authority", { subject: "/CN=Short", days: "729", ...permitted }));
     const { code, stderr } = sign(ca, { node1: request(ca) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/cause: the CA expires on \w.* GMT, before a certificate of 730 days would\n/);

@@ -76,6 +76,15 @@ describe("cluster/configure", () => {
     expect(object("fs")).toContain("Filesystem");
   });
 
+  test("fails where crm ends well and the cluster has not taken the text, and then does it again", () => {
+    node.write("/run/doubles/cib-refuses", "");
+    const refused = configure();
+    expect(refused.code).toBe(1);
+    expect(causeOf(refused)).toMatch(/^the cluster has not taken \S+ of the configuration of fencing$/);
+    node.check("rm /run/doubles/cib-refuses");
+    expect(configure().code).toBe(0);
+  });
+
   test("fails where the cluster does not settle or a resource fails, and then does it again", () => {
     node.write("/run/doubles/unsettled", "");
     node.write("/run/doubles/crm_mon", "  * fs\t(ocf:heartbeat:Filesystem):\t FAILED node1\n");

@@ -70,6 +70,22 @@ describe("node/preflight", () => {
   });
 });
 
+test("node/packages names the modules that the running kernel lacks once their packages are installed", () => {
+  for (const name of ["dlm", "ocfs2"]) {
+    node.write(`/run/doubles/lacks-module-${name}`, "");
+  }
+  // As if all packages were there.
+  node.write("/usr/local/sbin/dpkg-query", "#!/bin/bash\nprintf 'ii '\n");
+  node.check("chmod 755 /usr/local/sbin/dpkg-query");
+  const { code, stderr } = node.step("node/packages", { role: "smt" });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /cause: the running kernel \S+ lacks modules, although their packages are installed: dlm ocfs2\n/,
+  );
+  expect(stderr).toContain("fix:   reboot this node");
+  expect(node.step("node/packages", { role: "director" })).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
 describe("node/preflight, of a member of a cluster", () => {
   const options = { role: "smt", name: "node1", address: "192.0.2.11", nic: "eth0", members: "node1 node2" };
   const preflight = (state: string): string => {

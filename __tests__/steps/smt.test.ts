@@ -423,6 +423,22 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64"]);
   });
 
+  test("gets the products from upstream where SMT does not know that of a custom repository", () => {
+    node.write("/run/doubles/needs-products", "");
+    node.write("/run/doubles/upstream", "");
+    node.write("/run/doubles/upstream-products", "7\n");
+    expect(apply(tools).code).toBe(0);
+    expect(enabled()).toEqual(["Tools|"]);
+    expect(changes().filter((call) => call.startsWith("smt-sync"))).toHaveLength(1);
+
+    const { code, stderr } = apply({ ...tools, custom: { ...tools.custom, productId: 8 } });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      failed("smt/repositories", "SMT refuses the custom repository Tools: Invalid Product Number"),
+    );
+    expect(stderr).toContain("smt-list-products\n");
+  });
+
   test("takes a custom repository that has moved to its new place", () => {
     apply(tools);
     node.calls();
@@ -620,7 +636,7 @@ describe("smt/mirror", () => {
     program("dd if=/dev/zero of=/smt/repo/a.rpm bs=1M count=4 || echo \"E 'http://192.0.2.4/a.rpm'\"", 1);
     const { stderr } = mirror();
     expect(stderr).toMatch(failed("smt/mirror", "the shared file system is full: 0 MiB are free on /smt"));
-    expect(stderr).toContain("smt-repos --delete NAME");
+    expect(stderr).toContain("delete their directories below /smt/repo");
 
     node.check("mount -o remount,size=16m /smt");
     program("dd if=/dev/zero of=/smt/repo/a.rpm bs=1M count=4");

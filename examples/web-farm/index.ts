@@ -92,6 +92,7 @@ const authority = new CertificateAuthority("certificates", {
   directors,
   serviceName: `www.${domain}`,
   virtualIp,
+  prefixLength: network.prefixLength,
   domain,
   source: { kind: "generated", subject: "/O=Example/CN=Example web CA" },
   days: 730,

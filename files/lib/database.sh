@@ -65,7 +65,8 @@ remember() {
 # coordinates: the end of this database's binary log, as FILE:POSITION.
 coordinates() { echo 'SHOW MASTER STATUS' | sql | awk '{ print $1 ":" $2 }'; }
 
-# link FIELD: a field of SHOW SLAVE STATUS; empty if there is no replication link.
+# link FIELD: a field of SHOW SLAVE STATUS; empty if there is no replication link. MySQL 5.0 has Last_Error for every error of
+# the link; later ones have it for those of applying, and Last_IO_Error for the others.
 link() {
   echo 'SHOW SLAVE STATUS\G' | database_client mysql --user=root --connect-timeout=10 --batch | sed -n "s/^ *$1: *//p"
 }

@@ -1,5 +1,18 @@
-# Installation of packages.
+# Installation of packages, and of the kernel modules in them.
 # shellcheck shell=bash
+
+# modules_lacking ROLE: the kernel modules that a node of this role (smt or director) needs and its running kernel lacks.
+modules_lacking() {
+  local module modules='softdog iscsi_tcp'
+  case $1 in
+  smt) modules="$modules dlm ocfs2" ;;
+  director) modules="$modules ip_vs" ;;
+  esac
+  for module in $modules; do
+    # Without -q, with which older ones end well for a module that they do not find.
+    modprobe -n "$module" >/dev/null 2>&1 || echo "$module"
+  done
+}
 
 # install_missing PACKAGE...: installs those that are missing.
 install_missing() {

@@ -37,8 +37,8 @@ packages_install() {
     case $? in 102 | 103) ;; *) return 1 ;; esac
 }
 
-# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
-platform_lacks() {
+# sles_lacks ROLE: what a node of this role needs on SLES and packages_install can't provide, a line each.
+sles_lacks() {
   local package missing='' found product lacking
   # Those that a later step installs count too.
   for package in $(packages_of "$1") $([ "$1" != smt ] || echo "$SMT_PACKAGES"); do
@@ -67,7 +67,7 @@ platform_lacks() {
 # product_of PACKAGE: the product whose repositories have it.
 product_of() {
   case $1 in
-  open-iscsi | parted | ntp | apache2* | openssl | ca-certificates | SuSEfirewall2 | perl-DBD-mysql | mysql* | mariadb*)
+  open-iscsi | parted | ntp | apache2* | openssl | ca-certificates | SuSEfirewall2 | perl-* | mysql* | mariadb*)
     echo "$PLATFORM_NAME"
     ;;
   *smt*) echo "$SMT_PRODUCT" ;;
@@ -128,6 +128,7 @@ web_flag() {
 
 # web_tls_enable: serves the documents of http by https too, with the node's certificate. SMT brings the virtual host.
 web_tls_enable() {
+  web_tls_versions
   web_module ssl
   web_flag SSL
 }

@@ -96,6 +96,9 @@ ISCSI_RECORDS=/etc/iscsi/nodes
 # iscsiadm's exit code where there is no session.
 ISCSI_NO_SESSION=21
 
+# iscsi_daemon_restart: makes the daemon read the initiator's name.
+iscsi_daemon_restart() { service_restart "$ISCSI_DAEMON"; }
+
 # iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each; makes no record of it.
 iscsi_offered() { within 60 iscsiadm -m discoverydb -t sendtargets -p "$1" -o nonpersistent --discover; }
 

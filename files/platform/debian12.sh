@@ -13,14 +13,9 @@ platform_matches() { grep -q '^ID=debian' /etc/os-release && grep -q '^VERSION_I
 
 # platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
 platform_lacks() {
-  local module modules='softdog iscsi_tcp'
-  case $1 in
-  smt) modules="$modules dlm ocfs2" ;;
-  director) modules="$modules ip_vs" ;;
-  esac
-  for module in $modules; do
-    modprobe -n -q "$module" ||
-      echo "its kernel $(uname -r) has no module $module; the package linux-image-amd64 has a kernel with all modules"
+  local module
+  for module in $(modules_lacking "$1"); do
+    echo "its kernel $(uname -r) has no module $module; the package linux-image-amd64 has a kernel with all modules"
   done
 }
 
@@ -137,6 +132,8 @@ firewall_remove() {
 SMT_PACKAGES='smt mariadb-server'
 SMT_CONF=/etc/smt.conf
 SMT_CRON=/etc/cron.d/smt
+# The command of the nightly run, where it is not the package's own.
+SMT_NIGHTLY=
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-sync
 # Directories of repositories, as clients name them.
@@ -161,7 +158,7 @@ WEB_SERVICE=apache2
 # trust_refresh: makes the system trust what TRUST_FOLDER holds, and nothing that it no longer holds.
 trust_refresh() {
   update-ca-certificates
-  find -L /etc/ssl/certs -name 'smt-ha-*.pem' -type l -exec rm -f {} +
+  find -L /etc/ssl/certs -name 'smt-ha[-.]*.pem' -type l -exec rm -f {} +
 }
 
 # web_tls_enable: serves the documents of http by https too, with the node's certificate.

@@ -11,6 +11,7 @@ VMWARE_TOOLS="VMware Tools from vSphere's own image"
 ISCSI_DAEMON=open-iscsi
 ISCSI_SERVICE=open-iscsi
 ISCSI_RECORDS=/etc/iscsi/nodes
+ISCSI_LINKS=/etc/iscsi/send_targets
 # iscsiadm's exit code where there is no session.
 ISCSI_NO_SESSION=21
 TIME_SERVICE=ntp
@@ -20,6 +21,11 @@ TRUST_FOLDER=/etc/ssl/certs
 SMT_PACKAGES='smt mysql perl-DBD-mysql apache2-mod_perl'
 # SMT links it into cron's directory when it starts.
 SMT_CRON=/etc/smt.d/novell.com-smt
+# The command of the nightly run. The package's own mirrors only after a sync with Novell's customer center, which has
+# closed.
+SMT_NIGHTLY='/usr/sbin/smt-mirror -L /var/log/smt/smt-mirror.log --mail'
+# Where SMT finds how this node is registered. SMT does not start if its user can't read the file.
+SMT_REGISTRATION=/etc/zypp/credentials.d/NCCcredentials
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-ncc-sync
 # Directories of repositories, as clients name them.
@@ -45,9 +51,9 @@ platform_matches() { platform_found | grep '^SUSE Linux Enterprise Server 11 .* 
 trust_refresh() {
   local link file hash number
   for link in "$TRUST_FOLDER"/*.[0-9]; do
-    case $(readlink "$link" || true) in smt-ha-*) rm -f "$link" ;; esac
+    case $(readlink "$link" || true) in smt-ha[-.]*) rm -f "$link" ;; esac
   done
-  for file in "$TRUST_FOLDER"/smt-ha-*.crt; do
+  for file in "$TRUST_FOLDER"/smt-ha[-.]*.crt; do
     [ -e "$file" ] || continue
     hash=$(openssl x509 -noout -hash -in "$file")
     number=0
@@ -56,26 +62,39 @@ trust_refresh() {
   done
 }
 
-# Restarts the database, Apache and cron, with SMT's parts of their configuration.
+# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
+platform_lacks() { sles_lacks "$1"; }
+
+# web_tls_versions: nothing, since OpenSSL 0.9.8 has no TLS 1.2.
+web_tls_versions() { :; }
+
 # smt_schedule_create: nothing, since the package brings the file of the nightly jobs.
 smt_schedule_create() { :; }
 
+# smt_enable: restarts the database, Apache and cron too, with SMT's parts of their configuration. No service can be enabled
+# before those that it requires at boot.
 smt_enable() {
+  local service
   web_module perl
   web_tls_enable
+  for service in "$DATABASE_SERVICE" "$WEB_SERVICE" cron; do service_enable "$service"; done
+  if [ -e $SMT_REGISTRATION ] && ! su -s /bin/sh smt -c "test -r $SMT_REGISTRATION"; then
+    setfacl -m u:smt:r $SMT_REGISTRATION
+  fi
   service_enable smt
   service_start smt
 }
 
 # packages_of ROLE: the packages that a node of this role (smt or director) needs. There is one package of kernel modules
-# for each kind of kernel.
+# for each kind of kernel. Without ocfs2-tools-o2cb, whose services are those of a cluster without Pacemaker.
 packages_of() {
   local kernel
   kernel=$(uname -r)
   echo ntp SuSEfirewall2 open-iscsi parted corosync openais pacemaker cluster-glue resource-agents openssl
   case $1 in
-  smt) echo libdlm cluster-network-kmp-"${kernel##*-}" ocfs2-tools ocfs2-tools-o2cb ocfs2-kmp-"${kernel##*-}" apache2 ;;
-  director) echo ldirectord ipvsadm ;;
+  smt) echo libdlm cluster-network-kmp-"${kernel##*-}" ocfs2-tools ocfs2-kmp-"${kernel##*-}" apache2 ;;
+  # ldirectord's package does not require what its checks of https need.
+  director) echo ldirectord ipvsadm perl-Crypt-SSLeay ;;
   esac
 }
 
@@ -94,15 +113,27 @@ service_disable() {
   ! service_active "$1" || service "$1" stop
 }
 
+# iscsi_daemon_restart: makes the daemon read the initiator's name. Its script leaves a daemon without sessions running.
+iscsi_daemon_restart() {
+  ! service_active "$ISCSI_DAEMON" || iscsiadm -k 0
+  retry 10 iscsi_daemon_ended
+  service_start "$ISCSI_DAEMON"
+}
+iscsi_daemon_ended() { ! service_active "$ISCSI_DAEMON"; }
+
 # iscsi_offered PORTAL: what the portal offers to this node, a line "ADDRESS:PORT,GROUP IQN" each. This open-iscsi makes a
-# record of each target that it finds: the earlier records are put back.
+# record of each target that it finds, and a link to it: the earlier ones are put back.
 iscsi_offered() {
-  local code=0
-  mkdir -p "$ISCSI_RECORDS"
-  cp -a "$ISCSI_RECORDS" "$STEP_DIR/iscsi-records"
+  local code=0 folder
+  for folder in "$ISCSI_RECORDS" "$ISCSI_LINKS"; do
+    mkdir -p "$folder"
+    cp -a "$folder" "$STEP_DIR"
+  done
   within 60 iscsiadm -m discovery -t sendtargets -p "$1" || code=$?
-  rm -rf "$ISCSI_RECORDS"
-  cp -a "$STEP_DIR/iscsi-records" "$ISCSI_RECORDS"
+  for folder in "$ISCSI_RECORDS" "$ISCSI_LINKS"; do
+    rm -rf "$folder"
+    cp -a "$STEP_DIR/${folder##*/}" "$folder"
+  done
   return $code
 }
 

@@ -18,6 +18,10 @@ TRUST_FOLDER=/etc/pki/trust/anchors
 SMT_PACKAGES='smt mariadb'
 # The package makes it from novell.com-smt, whose lines are comments since SMT 3.0.36.
 SMT_CRON=/etc/cron.d/novell.com-smt-randomized
+# The command of the nightly run, where it is not the package's own.
+SMT_NIGHTLY=
+# Where SMT finds how this node is registered. Without the file, SMT does not start.
+SMT_REGISTRATION=/etc/zypp/credentials.d/SCCcredentials
 # Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
 SMT_SYNC=smt-scc-sync
 # Directories of repositories, as clients name them.
@@ -37,6 +41,21 @@ trust_refresh() { update-ca-certificates; }
 # smt_schedule_create: makes the file of the nightly jobs, as the package does when it is installed.
 smt_schedule_create() { /usr/lib/SMT/bin/reschedule-sync.sh; }
 
+# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
+platform_lacks() {
+  sles_lacks "$1"
+  if [ "$1" = smt ] && ! [ -e $SMT_REGISTRATION ]; then
+    echo "it has no $SMT_REGISTRATION, without which SMT does not start: register it with SUSEConnect;" \
+      "or, if it mirrors nothing from SUSE: touch $SMT_REGISTRATION"
+  fi
+}
+
+# web_tls_versions: TLS 1.2 or later only, in SMT's virtual host, which has a setting of its own.
+web_tls_versions() {
+  local file=/etc/apache2/vhosts.d/vhost-ssl.conf
+  [ ! -e $file ] || sed 's/^\([[:space:]]*SSLProtocol[[:space:]]\).*/\1all -SSLv3 -TLSv1 -TLSv1.1/' $file | install_file 644 $file
+}
+
 smt_enable() {
   web_module perl
   web_tls_enable
@@ -49,7 +68,8 @@ packages_of() {
   echo ntp SuSEfirewall2 open-iscsi parted corosync pacemaker crmsh sbd cluster-glue resource-agents ca-certificates openssl
   case $1 in
   smt) echo libdlm dlm-kmp-default ocfs2-tools ocfs2-kmp-default apache2 ;;
-  director) echo ldirectord ipvsadm ;;
+  # ldirectord's package does not require what its checks of https need.
+  director) echo ldirectord ipvsadm perl-LWP-Protocol-https perl-IO-Socket-SSL ;;
   esac
 }
 
