@@ -66,6 +66,7 @@ const cluster = new HaeCluster(
     sbd: disk.sbdPartition,
     watchdogTimeout: config.cluster.watchdogTimeout,
     msgwait: config.cluster.msgwait,
+    tokenTimeout: config.cluster.tokenTimeout,
     prefixLength: network.prefixLength,
   },
   { dependsOn: [...firewall.ready] },

@@ -68,6 +68,7 @@ export interface ClusterConfig {
   readonly name: string;
   readonly watchdogTimeout: number;
   readonly msgwait: number;
+  readonly tokenTimeout: number;
 }
 
 /** The Subscription Management Tool. */

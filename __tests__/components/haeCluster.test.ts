@@ -105,8 +105,8 @@ describe("the component", () => {
 });
 
 describe("debian12's configuration", () => {
-  const conf = (nodes: ReturnType<typeof members>, prefixLength = 24): string =>
-    corosyncConf(debian12, { clusterName: "smtha", prefixLength, nodes }, nodes[0]);
+  const conf = (nodes: ReturnType<typeof members>, prefixLength = 24, tokenTimeout = 5): string =>
+    corosyncConf(debian12, { clusterName: "smtha", prefixLength, tokenTimeout, nodes }, nodes[0]);
 
   test("corosync.conf of three nodes and of five", () => {
     expect(conf(members(3))).toMatchSnapshot();
@@ -128,12 +128,16 @@ describe("debian12's configuration", () => {
   test("SBD", () => expect(sbdConfig(debian12, "/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
 
   test.each([
-    [10, 26],
-    [30, 50],
-    [120, 158],
-  ])("with msgwait %i, a node that has booted waits until its %ith second", (msgwait, second) =>
-    expect(earliestStart(msgwait)).toBe(second),
+    [10, 5, 26],
+    [30, 5, 50],
+    [120, 5, 158],
+    [30, 20, 89],
+  ])("with msgwait %i and tokenTimeout %i, a booted node waits until its %ith second", (msgwait, token, second) =>
+    expect(earliestStart(msgwait, token)).toBe(second),
   );
+
+  test("tokenTimeout is corosync's token timeout, in milliseconds", () =>
+    expect(conf(members(3), 24, 20)).toBe(conf(members(3)).replace("token: 5000", "token: 20000")));
 
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
     const text = fencing(debian12, { msgwait, sbdDevice: "/dev/sbd" });

@@ -45,7 +45,7 @@ test("the lab's configuration, exactly", () => {
       wipe: false,
       ocfsSlots: 8,
     },
-    cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
+    cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30, tokenTimeout: 5 },
     smt: {
       uid: 480,
       credentials: { user: "lab-mirror", password: "nu-hush" },

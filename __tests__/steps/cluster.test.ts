@@ -136,7 +136,7 @@ describe("cluster/join", () => {
     }));
   const conf = (count: number, first?: number): string => {
     const nodes = members(count, first);
-    return corosyncConf(debian12, { clusterName: "smtha", prefixLength: 24, nodes }, nodes[0]);
+    return corosyncConf(debian12, { clusterName: "smtha", prefixLength: 24, tokenTimeout: 5, nodes }, nodes[0]);
   };
   const join = (count = 3, inputs: Record<string, string> = {}, cluster = "smtha"): Result => {
     const online = members(count).map(({ nodeName }) => `  * Node ${nodeName}: online:\n`);
