@@ -70,7 +70,11 @@ logging {
 `;
 }
 
-/** For corosync 2 and 3: each node by name and address. */
+/**
+ * For corosync 2 and 3: each node by name and address. Without a tie breaker, an even number of nodes that splits into
+ * halves has no half with quorum: both would freeze. With it, the half of the lowest number goes on and fences the other.
+ * An odd number has no halves, and corosync refuses the tie breaker there.
+ */
 function nodelistConf(transport: "udpu" | "knet", membership: Membership): string {
   const members = membership.nodes.map(
     ({ nodeName, address }) =>
@@ -93,7 +97,7 @@ logging {
 
 quorum {
 	provider: corosync_votequorum
-}
+${membership.nodes.length % 2 === 0 ? "\tauto_tie_breaker: 1\n" : ""}}
 
 nodelist {
 ${members.join("")}}

@@ -52,6 +52,13 @@ export class HaeCluster extends StepComponent {
     const { nodes, clusterName, sbd, watchdogTimeout, msgwait, tokenTimeout, prefixLength } = args;
     this.first = itemAt(nodes, 0);
     const { platform } = this.first;
+    if (platform.corosync === 1 && nodes.length % 2 === 0) {
+      void pulumi.log.warn(
+        `the cluster has ${nodes.length} nodes, and corosync 1 has no tie breaker: if half of them are lost, ` +
+          "the others freeze. Add or remove a node to have an odd number.",
+        this,
+      );
+    }
 
     const authkey = new random.RandomPassword(`${name}-authkey`, { length: 256, special: false }, { parent: this });
     const password = new random.RandomPassword(`${name}-hacluster`, { length: 24, special: false }, { parent: this });

@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { corosyncConf } from "../../components/corosyncConf";
 import { platforms } from "../../components/platform";
 import { earliestStart, fencing, sbdConfig } from "../../components/sbdConf";
@@ -85,6 +86,20 @@ describe("the component", () => {
     expect(recording.find("Command node5-cluster-join").inputs.create).toContain("--members 5 ");
   });
 
+  test.each([
+    ["sles11", 4, 1],
+    ["sles11", 3, 0],
+    ["sles12", 4, 0],
+  ] as const)("%s with %i nodes: %i warnings of a split into halves", async (platform, count, warnings) => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    await record(() => {
+      haeCluster(clusterNodes(smtRoles(count), { platform }));
+    });
+    const texts = warn.mock.calls.map(([text]) => text);
+    warn.mockRestore();
+    expect(texts).toEqual(Array(warnings).fill(expect.stringMatching(/^the cluster has 4 nodes, .* no tie breaker/)));
+  });
+
   test("loads a part on the node that it names, after what it is given", async () => {
     const recording = await record(() => {
       const nodes = clusterNodes(smtRoles(3));
@@ -111,6 +126,14 @@ describe("debian12's configuration", () => {
   test("corosync.conf of three nodes and of five", () => {
     expect(conf(members(3))).toMatchSnapshot();
     expect(conf(members(5))).toMatchSnapshot();
+  });
+
+  test("an even number of nodes has a tie breaker, an odd one has not", () => {
+    const breaker = "quorum {\n\tprovider: corosync_votequorum\n\tauto_tie_breaker: 1\n}\n";
+    expect(conf(members(4))).toContain(breaker);
+    expect(conf(members(6))).toContain(breaker);
+    expect(conf(members(3))).not.toContain("tie_breaker");
+    expect(conf(members(5))).not.toContain("tie_breaker");
   });
 
   test("a node keeps its number when other nodes come before it", () => {

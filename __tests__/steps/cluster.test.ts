@@ -216,9 +216,20 @@ describe("cluster/join", () => {
     node.calls();
     expect(join(4).stderr).toBe(
       "node1: cluster/join: wrote /etc/corosync/corosync.conf\n" +
-        "node1: cluster/join: corosync has reloaded its configuration\n",
+        "node1: cluster/join: corosync has reloaded its configuration\n" +
+        "node1: cluster/join: the tie breaker works once the cluster on this node has restarted\n",
     );
     expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R"]);
+    const drift = (): string => node.step("cluster/drift").stderr;
+    expect(drift()).toContain("cluster/drift: corosync runs without its tie breaker; to restart it here,");
+    node.write("/run/doubles/quorum-flags", "Quorate AutoTieBreaker");
+    expect(drift()).toBe("");
+  });
+
+  test("an odd number of nodes has no tie breaker to wait for", () => {
+    join(4);
+    node.calls();
+    expect(join(5).stderr).not.toContain("tie breaker");
   });
 
   test("a member that runs removes a node that is no longer configured", () => {
