@@ -111,6 +111,12 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
           address: this.address,
           nic: network.nic,
           members: args.peers.map((peer) => peer.name).join(" "),
+          // A clone got them from vSphere, once. A host that exists already has its own.
+          ...(vm && {
+            prefix: network.prefixLength,
+            gateway: network.gateway,
+            ...(network.dnsServers.length > 0 && { dns: network.dnsServers.join(" ") }),
+          }),
         },
       },
       { parent: this },

@@ -154,6 +154,14 @@ test("a machine on vSphere: cloned from the template at its place, with the node
   expect(sized.options.ignoreChanges).toEqual(born);
 });
 
+test("a machine's preflight knows what it was cloned with", async () => {
+  const recording = await onVsphere();
+  expect(recording.find("Command node1-node-preflight").inputs.create).toBe(
+    "smt-ha node/preflight --role smt --name node1 --address 192.0.2.11 --nic eth0 --members 'node1 node2' " +
+      "--prefix 24 --gateway 192.0.2.1 --dns 192.0.2.5 --rev REV",
+  );
+});
+
 test("a machine's options: folder, a larger system disk but never a smaller one, no protection", async () => {
   const found = async (machine: Parameters<typeof onVsphere>[0]): Promise<unknown> => {
     const { inputs, options } = (await onVsphere(machine)).find("VirtualMachine node1");
