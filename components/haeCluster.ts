@@ -79,6 +79,8 @@ export class HaeCluster extends StepComponent {
           options: {
             cluster: clusterName,
             members: nodes.length,
+            // Runs the step again after the restart: it ends when the cluster is complete.
+            ...(node.resizedTo && { size: node.resizedTo }),
             "earliest-start": pulumi.all([msgwait, tokenTimeout]).apply(([wait, token]) => earliestStart(wait, token)),
           },
           inputs: {

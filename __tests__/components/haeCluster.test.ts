@@ -79,6 +79,19 @@ describe("the component", () => {
     }
   });
 
+  test("a node whose VM is resized joins again after its restart, and waits until the cluster is complete", async () => {
+    const recording = await record(() => {
+      const nodes = clusterNodes(smtRoles(3));
+      Object.assign(nodes[1], { resizedTo: pulumi.output("4 CPUs, 8192 MiB") });
+      haeCluster(nodes);
+    });
+    const command = (node: string): unknown => recording.find(`Command ${node}-cluster-join`).inputs.create;
+    expect(command("node2")).toBe(
+      "smt-ha cluster/join --cluster smtha --members 3 --size '4 CPUs, 8192 MiB' --earliest-start 50 --rev REV",
+    );
+    expect(command("node1")).not.toContain("--size");
+  });
+
   test("takes any number of nodes", async () => {
     const recording = await form(5);
     const joins = recording.below("HaeCluster cluster").filter((id) => id.endsWith("-cluster-join"));

@@ -35,6 +35,7 @@ test("the lab's configuration, exactly", () => {
       template: "debian12",
       cpus: 1,
       memoryMiB: 1536,
+      resizeNode: "",
       protect: false,
     },
     disk: {
