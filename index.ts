@@ -32,7 +32,13 @@ const clusterNodes = config.nodes.map(
       peers: config.nodes,
       initiatorName: node.initiatorName,
       service: { name: serviceName, address: virtualIp },
-      machine: config.machines && placement && { ...config.machines, placement, ignoredAddresses: [virtualIp] },
+      machine: config.machines &&
+        placement && {
+          ...config.machines,
+          placement,
+          resize: node.name === config.machines.resizeNode,
+          ignoredAddresses: [virtualIp],
+        },
     }),
 );
 const smtNodes = clusterNodes.filter((node) => node.role === "smt");
@@ -67,6 +73,7 @@ const cluster = new HaeCluster(
     sbd: disk.sbdPartition,
     watchdogTimeout: config.cluster.watchdogTimeout,
     msgwait: config.cluster.msgwait,
+    tokenTimeout: config.cluster.tokenTimeout,
     prefixLength: network.prefixLength,
   },
   { dependsOn: [...firewall.ready] },

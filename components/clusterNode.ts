@@ -35,6 +35,8 @@ export interface MachineArgs {
   readonly memoryMiB: pulumi.Input<number>;
   /** Size of the system disk, in GiB, never less than the template's. Default: the template's. */
   readonly diskGiB?: number;
+  /** Whether the machine takes changed CPUs and memory, for which vSphere shuts it down. Only one machine at a time may. */
+  readonly resize: boolean;
   /** Whether Pulumi refuses to delete the machine. */
   readonly protect: boolean;
   /** Floating addresses to ignore when vSphere reports the guest's addresses. */
@@ -73,6 +75,8 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   readonly sshPort: number;
   readonly initiatorName: string;
   readonly host: RemoteHost;
+  /** CPUs and memory for which its VM may be restarted in this run; undefined if it may not. */
+  readonly resizedTo?: pulumi.Output<string>;
   /** The node matches the configuration, resolves its peers, has its packages and follows a time server. */
   readonly ready: readonly pulumi.Resource[];
 
@@ -90,6 +94,9 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
     this.initiatorName = args.initiatorName;
 
     const vm = args.machine && this.clone(args, args.machine);
+    if (args.machine?.resize) {
+      this.resizedTo = pulumi.interpolate`${args.machine.cpus} CPUs, ${args.machine.memoryMiB} MiB`;
+    }
     this.host = new RemoteHost(
       nodeName,
       {
@@ -111,6 +118,12 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
           address: this.address,
           nic: network.nic,
           members: args.peers.map((peer) => peer.name).join(" "),
+          // A clone got them from vSphere, once. A host that exists already has its own.
+          ...(vm && {
+            prefix: network.prefixLength,
+            gateway: network.gateway,
+            ...(network.dnsServers.length > 0 && { dns: network.dnsServers.join(" ") }),
+          }),
         },
       },
       { parent: this },
@@ -134,7 +147,7 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
     const { network } = args;
     const { placement } = machine;
     const { template } = placement;
-    return new vsphere.VirtualMachine(
+    const vm = new vsphere.VirtualMachine(
       this.nodeName,
       {
         name: this.nodeName,
@@ -150,15 +163,21 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
         networkInterfaces: [
           { networkId: placement.networkId, adapterType: template.networkInterfaceTypes.apply((types) => types[0]) },
         ],
-        disks: template.disks.apply((disks) =>
-          disks.map((disk, index) => ({
+        disks: template.apply(({ disks, missing }) => {
+          if (missing && machine.diskGiB) {
+            throw new pulumi.RunError(
+              "without its template, the number of a machine's disks is not known, but diskGiB is to set the size of one\n" +
+                "  fix:   pulumi config rm diskGiB (each disk keeps its size); or pulumi config set template NAME",
+            );
+          }
+          return disks.map((disk, index) => ({
             label: `disk${index}`,
             unitNumber: index,
             size: index === 0 ? Math.max(disk.size, machine.diskGiB ?? 0) : disk.size,
             thinProvisioned: disk.thinProvisioned,
             eagerlyScrub: disk.eagerlyScrub,
-          })),
-        ),
+          }));
+        }),
         clone: {
           templateUuid: template.id,
           customize: {
@@ -175,22 +194,54 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
         parent: this,
         protect: machine.protect,
         // What a machine got from its template at birth stays: another template under the same name must not replace,
-        // reboot or grow it.
+        // reboot or grow it. Nor may several machines be shut down at once for other CPUs or memory.
         ignoreChanges: [
           "clone",
           "guestId",
           "firmware",
           "scsiType",
           "networkInterfaces[*].adapterType",
-          "disks[*].thinProvisioned",
-          "disks[*].eagerlyScrub",
-          ...(machine.diskGiB ? [] : ["disks[*].size"]),
+          ...(machine.diskGiB ? ["disks[*].thinProvisioned", "disks[*].eagerlyScrub"] : ["disks"]),
+          ...(machine.resize ? [] : ["numCpus", "memory"]),
         ],
         // The name is unique in its folder.
         deleteBeforeReplace: true,
       },
     );
+    pulumi
+      .all([vm.numCpus, vm.memory, machine.cpus, machine.memoryMiB])
+      .apply(([cpus, memoryMiB, wantedCpus, wantedMemoryMiB]) => {
+        const warning = machine.resize
+          ? restartNotice(this.nodeName)
+          : sizeWarning(this.nodeName, { cpus, memoryMiB }, { cpus: wantedCpus, memoryMiB: wantedMemoryMiB });
+        return warning && pulumi.log.warn(warning, vm);
+      });
+    return vm;
   }
+}
+
+/** CPUs and memory of a machine. */
+interface Size {
+  readonly cpus?: number;
+  readonly memoryMiB?: number;
+}
+
+/** Says that a machine that may be resized is shut down for it: the difference alone doesn't show that. */
+const restartNotice = (node: string): string =>
+  `${node} is resizeNode: a change of its CPUs or memory shuts it down and starts it again. The run ends when the cluster is ` +
+  "complete again.";
+
+/** Says that a machine has another size than the configuration, and how it gets that; undefined if it has that size. */
+export function sizeWarning(node: string, has: Size, wanted: Size): string | undefined {
+  if (has.cpus === wanted.cpus && has.memoryMiB === wanted.memoryMiB) {
+    return undefined;
+  }
+  const text = ({ cpus, memoryMiB }: Size): string => `${cpus} CPUs and ${memoryMiB} MiB`;
+  return (
+    `${node} keeps ${text(has)}, although the configuration says ${text(wanted)}\n` +
+    "  cause: vSphere shuts a machine down to change them, and all nodes at once would end the service\n" +
+    `  fix:   one node after the other: pulumi config set resizeNode ${node} && pulumi up`
+  );
 }
 
 /** The lines for /etc/hosts: address, full name, short name of each node; address and full name of the service. */

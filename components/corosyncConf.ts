@@ -3,9 +3,6 @@ import { hostPart, networkOf } from "./ipv4";
 import type { Platform } from "./platform";
 import { corosyncPorts } from "./ports";
 
-/** Seconds without a token until corosync declares a member lost. The guide sets no value. SUSE uses 5 s. */
-export const tokenTimeout = 5;
-
 /** A member by its host name and IPv4 address. */
 export interface Member {
   readonly nodeName: string;
@@ -17,6 +14,8 @@ export interface Membership {
   readonly clusterName: string;
   /** Length of the members' network prefix, in bits. The rest of an address is its member's number. */
   readonly prefixLength: number;
+  /** Seconds without a token until corosync starts to form a membership without the member that is silent. */
+  readonly tokenTimeout: number;
   readonly nodes: readonly Member[];
 }
 
@@ -32,7 +31,7 @@ export function corosyncConf({ corosync }: Pick<Platform, "corosync">, membershi
  * For corosync 1. It has no list of nodes: members find each other by multicast, and each one's number stands in its own
  * file. It starts Pacemaker as a plugin. It has no name for a cluster, so the name stands in a comment.
  */
-function multicastConf({ clusterName, prefixLength }: Membership, { address }: Member): string {
+function multicastConf({ clusterName, prefixLength, tokenTimeout }: Membership, { address }: Member): string {
   const network = networkOf(address, prefixLength);
   // From the range for use within an organisation, a different one for each cluster.
   const [first, second] = crypto.createHash("sha256").update(`${clusterName} ${network}`).digest();
@@ -71,7 +70,11 @@ logging {
 `;
 }
 
-/** For corosync 2 and 3: each node by name and address. */
+/**
+ * For corosync 2 and 3: each node by name and address. Without a tie breaker, an even number of nodes that splits into
+ * halves has no half with quorum: both would freeze. With it, the half of the lowest number goes on and fences the other.
+ * An odd number has no halves, and corosync refuses the tie breaker there.
+ */
 function nodelistConf(transport: "udpu" | "knet", membership: Membership): string {
   const members = membership.nodes.map(
     ({ nodeName, address }) =>
@@ -84,7 +87,7 @@ totem {
 	transport: ${transport}
 	crypto_cipher: aes256
 	crypto_hash: sha256
-	token: ${tokenTimeout * 1000}
+	token: ${membership.tokenTimeout * 1000}
 }
 
 logging {
@@ -94,7 +97,7 @@ logging {
 
 quorum {
 	provider: corosync_votequorum
-}
+${membership.nodes.length % 2 === 0 ? "\tauto_tie_breaker: 1\n" : ""}}
 
 nodelist {
 ${members.join("")}}

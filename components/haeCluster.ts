@@ -20,6 +20,8 @@ export interface HaeClusterArgs {
   readonly watchdogTimeout: pulumi.Input<number>;
   /** Seconds after which a fenced node counts as dead. */
   readonly msgwait: pulumi.Input<number>;
+  /** Seconds of silence after which corosync starts to form a membership without a node. It has lost the node after 2.2 times as many. */
+  readonly tokenTimeout: pulumi.Input<number>;
   /** Length of the nodes' network prefix, in bits. The rest of an address is its node's number. */
   readonly prefixLength: pulumi.Input<number>;
 }
@@ -47,9 +49,16 @@ export class HaeCluster extends StepComponent {
 
   constructor(name: string, args: HaeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:cluster:HaeCluster", name, opts);
-    const { nodes, clusterName, sbd, watchdogTimeout, msgwait, prefixLength } = args;
+    const { nodes, clusterName, sbd, watchdogTimeout, msgwait, tokenTimeout, prefixLength } = args;
     this.first = itemAt(nodes, 0);
     const { platform } = this.first;
+    if (platform.corosync === 1 && nodes.length % 2 === 0) {
+      void pulumi.log.warn(
+        `the cluster has ${nodes.length} nodes, and corosync 1 has no tie breaker: if half of them are lost, ` +
+          "the others freeze. Add or remove a node to have an odd number.",
+        this,
+      );
+    }
 
     const authkey = new random.RandomPassword(`${name}-authkey`, { length: 256, special: false }, { parent: this });
     const password = new random.RandomPassword(`${name}-hacluster`, { length: 24, special: false }, { parent: this });
@@ -70,13 +79,19 @@ export class HaeCluster extends StepComponent {
           options: {
             cluster: clusterName,
             members: nodes.length,
-            "earliest-start": pulumi.output(msgwait).apply(earliestStart),
+            // Runs the step again after the restart: it ends when the cluster is complete.
+            ...(node.resizedTo && { size: node.resizedTo }),
+            "earliest-start": pulumi.all([msgwait, tokenTimeout]).apply(([wait, token]) => earliestStart(wait, token)),
           },
           inputs: {
             "corosync.conf": pulumi
-              .all([clusterName, prefixLength])
-              .apply(([cluster, prefix]) =>
-                corosyncConf(platform, { clusterName: cluster, prefixLength: prefix, nodes }, node),
+              .all([clusterName, prefixLength, tokenTimeout])
+              .apply(([cluster, prefix, token]) =>
+                corosyncConf(
+                  platform,
+                  { clusterName: cluster, prefixLength: prefix, tokenTimeout: token, nodes },
+                  node,
+                ),
               ),
             sbd: pulumi.output(sbd.path).apply((device) => sbdConfig(platform, device)),
             authkey: authkey.result,

@@ -1,4 +1,3 @@
-import { tokenTimeout } from "./corosyncConf";
 import type { Platform } from "./platform";
 
 /** What fencing needs to know. */
@@ -14,7 +13,7 @@ export interface FencingArgs {
  * for good. The peers miss a node after the token timeout and the consensus timeout, which is 1.2 times as long. Fencing
  * then takes msgwait. A fifth is margin.
  */
-export function earliestStart(msgwait: number): number {
+export function earliestStart(msgwait: number, tokenTimeout: number): number {
   const missed = tokenTimeout + 1.2 * tokenTimeout;
   return Math.ceil(1.2 * (missed + msgwait));
 }

@@ -13,21 +13,56 @@ export interface VspherePlacementArgs {
   readonly template: string;
 }
 
-/** The looked-up IDs, and what a clone must copy from its template. */
+/** What a clone copies from its template. */
+export type Template = Pick<
+  vsphere.GetVirtualMachineResult,
+  "id" | "guestId" | "firmware" | "scsiType" | "networkInterfaceTypes" | "disks"
+> & {
+  /** Whether it only stands for a template that was not found. Machines that exist ignore it. */
+  readonly missing?: true;
+};
+
+/** The looked-up IDs, and the template. */
 export interface VspherePlacement {
   readonly datastoreId: pulumi.Output<string>;
   readonly resourcePoolId: pulumi.Output<string>;
   readonly networkId: pulumi.Output<string>;
-  readonly template: pulumi.Output<vsphere.GetVirtualMachineResult>;
+  readonly template: pulumi.Output<Template>;
 }
 
-/** Looks up the names once for all machines. The preview fails on an unknown name. */
+/**
+ * Looks up the names once for all machines. The preview fails on an unknown name. It only warns of an unknown template: that
+ * is needed to create a machine, and not to keep one.
+ */
 export function lookUpPlacement(args: VspherePlacementArgs): VspherePlacement {
   const datacenterId = vsphere.getDatacenterOutput({ name: args.datacenter }).id;
   return {
     datastoreId: vsphere.getDatastoreOutput({ name: args.datastore, datacenterId }).id,
     resourcePoolId: vsphere.getResourcePoolOutput({ name: args.resourcePool, datacenterId }).id,
     networkId: vsphere.getNetworkOutput({ name: args.network, datacenterId }).id,
-    template: vsphere.getVirtualMachineOutput({ name: args.template, datacenterId }),
+    template: datacenterId.apply((id) =>
+      vsphere
+        .getVirtualMachine({ name: args.template, datacenterId: id })
+        .catch((error: unknown) => missingTemplate(args, error)),
+    ),
+  };
+}
+
+/** Stands for a template that was not found: a machine that is to be cloned from it fails, and says why. */
+function missingTemplate({ template, datacenter }: VspherePlacementArgs, error: unknown): Template {
+  const cause = `the template ${template} was not found in ${datacenter}`;
+  const fix = "pulumi config set template NAME";
+  void pulumi.log.warn(
+    `${cause}. Machines that exist don't need it. A new one can't be created.\n` +
+      `  cause: ${error instanceof Error ? error.message : String(error)}\n  fix:   ${fix}`,
+  );
+  return {
+    missing: true,
+    // The provider's error shows it.
+    id: `none: ${cause}; fix: ${fix}`,
+    guestId: "otherGuest",
+    scsiType: "pvscsi",
+    networkInterfaceTypes: ["vmxnet3"],
+    disks: [{ label: "disk0", size: 1, thinProvisioned: true, eagerlyScrub: false, unitNumber: 0 }],
   };
 }

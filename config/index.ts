@@ -6,7 +6,7 @@ import { checkDisk, diskConfig } from "./disk";
 import { readValues, refuseUnknown } from "./fields";
 import { readAllowedPorts } from "./firewall";
 import { keys } from "./keys";
-import { machineConfig, readPlacement } from "./machines";
+import { checkResize, machineConfig, readPlacement } from "./machines";
 import { checkAddresses, checkTimeServers, FreeValues, networkOfNodes } from "./network";
 import { checkNodes, readNodes } from "./nodes";
 import { KeyFiles } from "./privateKeys";
@@ -91,4 +91,9 @@ function checkAll(checked: Checked<typeof keys>, nodes: readonly NodeConfig[], p
   checkMirrorCredentials((checked.repositories ?? []).length > 0, problems);
   checkBalancing(checked, problems);
   checkDatabase(checked, smtNodes, problems);
+  checkResize(
+    checked,
+    nodes.map(({ name }) => name),
+    problems,
+  );
 }

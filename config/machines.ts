@@ -40,17 +40,27 @@ export const machinesGroup = {
       default: "",
       description: "VM folder, by path. Empty: the datacenter's root folder.",
     },
-    cpus: { ...integer(1, 128, 2), default: 2, description: "Virtual CPUs of each VM." },
+    cpus: {
+      ...integer(1, 128, 2),
+      default: 2,
+      description: "Virtual CPUs of each VM. A VM that exists takes a change as resizeNode only.",
+    },
     memoryMiB: {
       ...integer(1024, 1048576, 4096, "MiB"),
       default: 4096,
-      description: "Memory of each VM, in MiB.",
+      description: "Memory of each VM, in MiB. A VM that exists takes a change as resizeNode only.",
     },
     diskGiB: {
       ...integer(0, 65536, 40, "GiB"),
       default: 0,
       description:
         "Size of each VM's system disk, in GiB; never less than the template's. 0: the template's size. The partition and its file system keep their size: grow them by hand, on each node.",
+    },
+    resizeNode: {
+      ...optional(text("the name of a node", "node1")),
+      default: "",
+      description:
+        "The node whose VM takes changed cpus and memoryMiB: it is shut down and started again. The other VMs keep theirs. Empty: all VMs do.",
     },
     protectMachines: {
       ...flag(true),
@@ -98,11 +108,19 @@ export function readPlacement(
   return placement;
 }
 
+/** Refuses to resize a node that there is not. */
+export function checkResize({ resizeNode }: Checked<MachineKeys>, nodes: readonly string[], problems: Problems): void {
+  if (resizeNode && !nodes.includes(resizeNode)) {
+    problems.refuse("resizeNode", `must be one of the nodes: ${nodes.join(", ")}`, { set: nodes[0] });
+  }
+}
+
 export const machineConfig = (values: Values<MachineKeys>, placement: VspherePlacementArgs): MachineConfig => ({
   ...placement,
   folder: values.folder,
   cpus: values.cpus,
   memoryMiB: values.memoryMiB,
   diskGiB: values.diskGiB || undefined,
+  resizeNode: values.resizeNode,
   protect: values.protectMachines,
 });

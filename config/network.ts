@@ -12,11 +12,13 @@ export const networkGroup = {
     prefixLength: {
       ...integer(8, 29, 24, "bits"),
       default: 24,
-      description: "Length of the network prefix of the nodes' subnet, in bits.",
+      description:
+        "Length of the network prefix of the nodes' subnet, in bits. A VM that exists keeps its own: up refuses another one.",
     },
     gateway: {
       ...ipv4Address("192.0.2.1"),
-      description: "IPv4 address of the nodes' default gateway. It defines the subnet of the nodes and the service.",
+      description:
+        "IPv4 address of the nodes' default gateway. It defines the subnet of the nodes and the service. A VM that exists keeps its own: up refuses another one.",
     },
     domain: {
       ...text("a domain name in lower case", "example.com", domainPattern),
@@ -25,7 +27,8 @@ export const networkGroup = {
     dnsServers: {
       items: ipv4Address("192.0.2.1"),
       default: [],
-      description: "IPv4 addresses of the name servers that a new VM uses. Empty: it uses none.",
+      description:
+        "IPv4 addresses of the name servers that a new VM gets; empty: it gets none. A VM that exists keeps its own: up refuses until it asks these too.",
     },
     ntpServers: {
       items: text("a name or an IPv4 address", "192.0.2.1", domainPattern),

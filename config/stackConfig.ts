@@ -50,7 +50,11 @@ export interface SshConfig extends Omit<SshAccess, "address" | "privateKey"> {
 }
 
 /** The virtual machines to create. */
-export interface MachineConfig extends VspherePlacementArgs, Omit<MachineArgs, "placement" | "ignoredAddresses"> {}
+export interface MachineConfig
+  extends VspherePlacementArgs, Omit<MachineArgs, "placement" | "ignoredAddresses" | "resize"> {
+  /** The node whose VM may be restarted to be resized; empty: none. */
+  readonly resizeNode: string;
+}
 
 /** The shared disk. */
 export interface DiskConfig {
@@ -71,6 +75,7 @@ export interface ClusterConfig {
   readonly name: string;
   readonly watchdogTimeout: number;
   readonly msgwait: number;
+  readonly tokenTimeout: number;
 }
 
 /** The Subscription Management Tool. */

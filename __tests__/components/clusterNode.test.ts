@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterNode, ClusterNodeArgs, hostsFile } from "../../components/clusterNode";
+import { ClusterNode, ClusterNodeArgs, hostsFile, sizeWarning } from "../../components/clusterNode";
 import { lookUpPlacement } from "../../components/vspherePlacement";
 import { record, Recording } from "../support/recorder";
 
@@ -22,7 +22,10 @@ const args = (): ClusterNodeArgs => ({
   peers,
   initiatorName: "iqn.2016-04.com.open-iscsi:smtha.node1",
 });
-const onVsphere = (machine: { diskGiB?: number; folder?: string; protect?: boolean } = {}): Promise<Recording> =>
+const onVsphere = (
+  machine: { diskGiB?: number; folder?: string; protect?: boolean; resize?: boolean } = {},
+  options: Parameters<typeof record>[1] = {},
+): Promise<Recording> =>
   record(() => {
     const placement = lookUpPlacement({
       datacenter: "dc1",
@@ -33,9 +36,25 @@ const onVsphere = (machine: { diskGiB?: number; folder?: string; protect?: boole
     });
     new ClusterNode("node1", {
       ...args(),
-      machine: { placement, cpus: 2, memoryMiB: 4096, protect: true, ignoredAddresses: ["192.0.2.10"], ...machine },
+      machine: {
+        placement,
+        cpus: 2,
+        memoryMiB: 4096,
+        resize: false,
+        protect: true,
+        ignoredAddresses: ["192.0.2.10"],
+        ...machine,
+      },
     });
-  });
+  }, options);
+/** What the program warns of meanwhile. */
+const warnings = async (run: () => Promise<unknown>): Promise<string[]> => {
+  const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+  await run();
+  const texts = warn.mock.calls.map(([text]) => text);
+  warn.mockRestore();
+  return texts;
+};
 
 // The SDK makes a connection a secret as a whole.
 const connection = {
@@ -136,22 +155,58 @@ test("a machine on vSphere: cloned from the template at its place, with the node
     ignoredGuestIps: ["192.0.2.10"],
   });
   // What it got from its template stays when the template changes; its size is the configuration's if that says so.
-  const born = [
-    "clone",
-    "guestId",
-    "firmware",
-    "scsiType",
-    "networkInterfaces[*].adapterType",
-    "disks[*].thinProvisioned",
-    "disks[*].eagerlyScrub",
-  ];
+  const born = ["clone", "guestId", "firmware", "scsiType", "networkInterfaces[*].adapterType"];
+  const size = ["numCpus", "memory"];
   expect(machine.options).toEqual({
     protect: true,
     deleteBeforeReplace: true,
-    ignoreChanges: [...born, "disks[*].size"],
+    ignoreChanges: [...born, "disks", ...size],
   });
   const sized = (await onVsphere({ diskGiB: 40 })).find("VirtualMachine node1");
-  expect(sized.options.ignoreChanges).toEqual(born);
+  expect(sized.options.ignoreChanges).toEqual([...born, "disks[*].thinProvisioned", "disks[*].eagerlyScrub", ...size]);
+});
+
+test("only the machine that may be resized takes other CPUs and memory, with a word of its restart", async () => {
+  let recording: Recording | undefined;
+  const texts = await warnings(async () => (recording = await onVsphere({ resize: true })));
+  expect(recording?.find("VirtualMachine node1").options.ignoreChanges).not.toContain("memory");
+  expect(texts).toEqual([expect.stringMatching(/^node1 is resizeNode: .* shuts it down and starts it again/)]);
+  expect(await warnings(() => onVsphere())).toEqual([]);
+});
+
+test("a machine of another size than configured: says what it keeps, and the way to resize it", () => {
+  const has = { cpus: 2, memoryMiB: 4096 };
+  expect(sizeWarning("node1", has, has)).toBeUndefined();
+  expect(sizeWarning("node1", has, { cpus: 2, memoryMiB: 8192 })).toBe(
+    "node1 keeps 2 CPUs and 4096 MiB, although the configuration says 2 CPUs and 8192 MiB\n" +
+      "  cause: vSphere shuts a machine down to change them, and all nodes at once would end the service\n" +
+      "  fix:   one node after the other: pulumi config set resizeNode node1 && pulumi up",
+  );
+  expect(sizeWarning("node1", has, { cpus: 4, memoryMiB: 4096 })).toContain("says 4 CPUs and 4096 MiB");
+});
+
+test("without its template, a machine that exists keeps what it has, and the reason shows where one is cloned", async () => {
+  let recording: Recording | undefined;
+  const texts = await warnings(async () => (recording = await onVsphere({}, { templateMissing: true })));
+  expect(texts).toEqual([
+    "the template debian12 was not found in dc1. Machines that exist don't need it. A new one can't be created.\n" +
+      "  cause: vm 'debian12' not found\n  fix:   pulumi config set template NAME",
+  ]);
+  const { inputs, options } = recording?.find("VirtualMachine node1") ?? {};
+  expect(inputs?.clone).toMatchObject({
+    templateUuid: "none: the template debian12 was not found in dc1; fix: pulumi config set template NAME",
+  });
+  // All that comes from a template is ignored on a machine that exists.
+  const fromTemplate = ["clone", "guestId", "firmware", "scsiType", "networkInterfaces[*].adapterType", "disks"];
+  expect(options?.ignoreChanges).toEqual(expect.arrayContaining(fromTemplate));
+});
+
+test("a machine's preflight knows what it was cloned with", async () => {
+  const recording = await onVsphere();
+  expect(recording.find("Command node1-node-preflight").inputs.create).toBe(
+    "smt-ha node/preflight --role smt --name node1 --address 192.0.2.11 --nic eth0 --members 'node1 node2' " +
+      "--prefix 24 --gateway 192.0.2.1 --dns 192.0.2.5 --rev REV",
+  );
 });
 
 test("a machine's options: folder, a larger system disk but never a smaller one, no protection", async () => {

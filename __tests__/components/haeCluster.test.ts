@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { corosyncConf } from "../../components/corosyncConf";
 import { platforms } from "../../components/platform";
 import { earliestStart, fencing, sbdConfig } from "../../components/sbdConf";
@@ -78,11 +79,38 @@ describe("the component", () => {
     }
   });
 
+  test("a node whose VM is resized joins again after its restart, and waits until the cluster is complete", async () => {
+    const recording = await record(() => {
+      const nodes = clusterNodes(smtRoles(3));
+      Object.assign(nodes[1], { resizedTo: pulumi.output("4 CPUs, 8192 MiB") });
+      haeCluster(nodes);
+    });
+    const command = (node: string): unknown => recording.find(`Command ${node}-cluster-join`).inputs.create;
+    expect(command("node2")).toBe(
+      "smt-ha cluster/join --cluster smtha --members 3 --size '4 CPUs, 8192 MiB' --earliest-start 50 --rev REV",
+    );
+    expect(command("node1")).not.toContain("--size");
+  });
+
   test("takes any number of nodes", async () => {
     const recording = await form(5);
     const joins = recording.below("HaeCluster cluster").filter((id) => id.endsWith("-cluster-join"));
     expect(joins).toHaveLength(5);
     expect(recording.find("Command node5-cluster-join").inputs.create).toContain("--members 5 ");
+  });
+
+  test.each([
+    ["sles11", 4, 1],
+    ["sles11", 3, 0],
+    ["sles12", 4, 0],
+  ] as const)("%s with %i nodes: %i warnings of a split into halves", async (platform, count, warnings) => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    await record(() => {
+      haeCluster(clusterNodes(smtRoles(count), { platform }));
+    });
+    const texts = warn.mock.calls.map(([text]) => text);
+    warn.mockRestore();
+    expect(texts).toEqual(Array(warnings).fill(expect.stringMatching(/^the cluster has 4 nodes, .* no tie breaker/)));
   });
 
   test("loads a part on the node that it names, after what it is given", async () => {
@@ -105,12 +133,20 @@ describe("the component", () => {
 });
 
 describe("debian12's configuration", () => {
-  const conf = (nodes: ReturnType<typeof members>, prefixLength = 24): string =>
-    corosyncConf(debian12, { clusterName: "smtha", prefixLength, nodes }, nodes[0]);
+  const conf = (nodes: ReturnType<typeof members>, prefixLength = 24, tokenTimeout = 5): string =>
+    corosyncConf(debian12, { clusterName: "smtha", prefixLength, tokenTimeout, nodes }, nodes[0]);
 
   test("corosync.conf of three nodes and of five", () => {
     expect(conf(members(3))).toMatchSnapshot();
     expect(conf(members(5))).toMatchSnapshot();
+  });
+
+  test("an even number of nodes has a tie breaker, an odd one has not", () => {
+    const breaker = "quorum {\n\tprovider: corosync_votequorum\n\tauto_tie_breaker: 1\n}\n";
+    expect(conf(members(4))).toContain(breaker);
+    expect(conf(members(6))).toContain(breaker);
+    expect(conf(members(3))).not.toContain("tie_breaker");
+    expect(conf(members(5))).not.toContain("tie_breaker");
   });
 
   test("a node keeps its number when other nodes come before it", () => {
@@ -128,12 +164,16 @@ describe("debian12's configuration", () => {
   test("SBD", () => expect(sbdConfig(debian12, "/dev/disk/by-path/lun-1-part1")).toMatchSnapshot());
 
   test.each([
-    [10, 26],
-    [30, 50],
-    [120, 158],
-  ])("with msgwait %i, a node that has booted waits until its %ith second", (msgwait, second) =>
-    expect(earliestStart(msgwait)).toBe(second),
+    [10, 5, 26],
+    [30, 5, 50],
+    [120, 5, 158],
+    [30, 20, 89],
+  ])("with msgwait %i and tokenTimeout %i, a booted node waits until its %ith second", (msgwait, token, second) =>
+    expect(earliestStart(msgwait, token)).toBe(second),
   );
+
+  test("tokenTimeout is corosync's token timeout, in milliseconds", () =>
+    expect(conf(members(3), 24, 20)).toBe(conf(members(3)).replace("token: 5000", "token: 20000")));
 
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
     const text = fencing(debian12, { msgwait, sbdDevice: "/dev/sbd" });

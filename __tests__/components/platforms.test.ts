@@ -22,7 +22,7 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
   const platform = platforms[name];
   // SLES refuses tunnels.
   const forwardings: readonly Forwarding[] = name === "debian12" ? ["gate", "ipip"] : ["gate"];
-  const cluster = { clusterName: "smtha", prefixLength: 24, nodes: members };
+  const cluster = { clusterName: "smtha", prefixLength: 24, tokenTimeout: 5, nodes: members };
   const mount = { mountPoint: "/smt", smtNodes: ["node1", "node2"], directors: ["node3"] };
 
   test.each([
@@ -53,7 +53,11 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
 
 test("corosync 1: each node its own number, and for each cluster and network another multicast address", () => {
   const conf = (clusterName: string, address: string, prefixLength = 24): string =>
-    corosyncConf(platforms.sles11, { clusterName, prefixLength, nodes: [] }, { nodeName: "node", address });
+    corosyncConf(
+      platforms.sles11,
+      { clusterName, prefixLength, tokenTimeout: 5, nodes: [] },
+      { nodeName: "node", address },
+    );
   const value = (text: string, name: string): string | undefined => new RegExp(`\\t${name}: (.*)`).exec(text)?.[1];
 
   expect(value(conf("smtha", "192.0.2.12"), "nodeid")).toBe("12");
@@ -68,6 +72,12 @@ test("corosync 1: each node its own number, and for each cluster and network ano
     expect(address).toMatch(/^239\.192\.\d+\.\d+$/);
   }
   expect(value(conf("smtha", "192.0.2.13"), "mcastaddr")).toBe(multicast[0]);
+});
+
+test("corosync 1: the consensus timeout follows the token timeout", () => {
+  const conf = (tokenTimeout: number): string =>
+    corosyncConf(platforms.sles11, { clusterName: "smtha", prefixLength: 24, tokenTimeout, nodes: members }, node1);
+  expect(conf(20)).toBe(conf(5).replace("token: 5000", "token: 20000").replace("consensus: 6000", "consensus: 24000"));
 });
 
 describe("the platforms' files", () => {

@@ -36,6 +36,7 @@ test("the lab's configuration, exactly", () => {
       template: "debian12",
       cpus: 1,
       memoryMiB: 1536,
+      resizeNode: "",
       protect: false,
     },
     disk: {
@@ -46,7 +47,7 @@ test("the lab's configuration, exactly", () => {
       wipe: false,
       ocfsSlots: 8,
     },
-    cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30 },
+    cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30, tokenTimeout: 5 },
     smt: {
       uid: 480,
       credentials: { user: "lab-mirror", password: "nu-hush" },

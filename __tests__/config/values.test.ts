@@ -407,6 +407,11 @@ const database: readonly Refusal[] = [
     ],
   ],
   [
+    "resized node that there is not",
+    { resizeNode: "node9" },
+    ["resizeNode", 'is "node9"', "must be one of the nodes: node1, node2, node3", "set resizeNode node1"],
+  ],
+  [
     "database winner that is a director",
     { databaseWinner: "node3" },
     ["databaseWinner", 'is "node3"', "must be the name of an SMT node: node1, node2", "set databaseWinner ''"],

@@ -209,6 +209,7 @@ describe.each(["sles11", "sles12"] as const)("%s", (platform) => {
     const node = await TestNode.start({ platform });
     try {
       node.install();
+      node.addDefaultRoute();
       node.write("/run/doubles/archive", "ntp\nparted\nopen-iscsi\nopenssl\napache2\n");
       node.write("/run/doubles/packages", "ntp\n");
       const { code, stderr } = node.run(String(preflight.inputs.create));
@@ -237,6 +238,7 @@ function prepare(node: TestNode, disk: Disk, platform: string, role: "smt" | "di
   node.write(`${target}/luns`, "1\n");
   node.write(`${target}/device`, node.check(`readlink ${disk.device}`));
   node.check("ip address add 192.0.2.3/32 dev lo");
+  node.addDefaultRoute();
   for (const port of [22, 3260]) {
     const listen = `IO::Socket::INET->new(LocalPort => ${port}, Listen => 5)`;
     node.start(`exec perl -MIO::Socket::INET -e '$s = ${listen} or die; while ($c = $s->accept) { close $c }'`);

@@ -145,7 +145,7 @@ describe("cluster/join", () => {
     }));
   const conf = (count: number, first?: number): string => {
     const nodes = members(count, first);
-    return corosyncConf(debian12, { clusterName: "smtha", prefixLength: 24, nodes }, nodes[0]);
+    return corosyncConf(debian12, { clusterName: "smtha", prefixLength: 24, tokenTimeout: 5, nodes }, nodes[0]);
   };
   const join = (count = 3, inputs: Record<string, string> = {}, cluster = "smtha"): Result => {
     const online = members(count).map(({ nodeName }) => `  * Node ${nodeName}: online:\n`);
@@ -225,9 +225,20 @@ describe("cluster/join", () => {
     node.calls();
     expect(join(4).stderr).toBe(
       "node1: cluster/join: wrote /etc/corosync/corosync.conf\n" +
-        "node1: cluster/join: corosync has reloaded its configuration\n",
+        "node1: cluster/join: corosync has reloaded its configuration\n" +
+        "node1: cluster/join: the tie breaker works once the cluster on this node has restarted\n",
     );
     expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R"]);
+    const drift = (): string => node.step("cluster/drift").stderr;
+    expect(drift()).toContain("cluster/drift: corosync runs without its tie breaker; to restart it here,");
+    node.write("/run/doubles/quorum-flags", "Quorate AutoTieBreaker");
+    expect(drift()).toBe("");
+  });
+
+  test("an odd number of nodes has no tie breaker to wait for", () => {
+    join(4);
+    node.calls();
+    expect(join(5).stderr).not.toContain("tie breaker");
   });
 
   test("a member that runs removes a node that is no longer configured", () => {

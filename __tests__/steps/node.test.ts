@@ -63,6 +63,48 @@ describe("node/preflight", () => {
     expect(named.sort()).toEqual(modules.split(" ").sort());
   });
 
+  describe("of a VM", () => {
+    const vm = { ...options, prefix: "24", gateway: "192.0.2.1", dns: "192.0.2.5 192.0.2.6" };
+    const problems = (changes: Record<string, string> = {}): string[] =>
+      [...node.step("node/preflight", { ...vm, ...changes }).stderr.matchAll(/^ +- (.*); a VM gets it/gm)].map(
+        ([, problem]) => problem,
+      );
+    beforeEach(() => {
+      node.addDefaultRoute();
+      node.write("/etc/resolv.conf", "search example.com\nnameserver 192.0.2.5\n nameserver 192.0.2.6\n");
+    });
+
+    test("passes the network that it was cloned with", () =>
+      expect(node.step("node/preflight", vm)).toMatchObject({ code: 0, stderr: expect.not.stringContaining("- ") }));
+
+    test("refuses another prefix, gateway and name server, and says where to change them", () => {
+      expect(problems({ prefix: "16", gateway: "192.0.2.10", dns: "192.0.2.5 192.0.2.50" })).toEqual([
+        "its network prefix on eth0 has 24 bits, not 16",
+        "its default gateway is 192.0.2.1, not 192.0.2.10",
+        "it does not ask the name server 192.0.2.50, but 192.0.2.5 192.0.2.6",
+      ]);
+      expect(node.step("node/preflight", { ...vm, prefix: "16" }).stderr).toContain(
+        "cloned: change it in /etc/network/interfaces or /etc/systemd/network, and /etc/resolv.conf\n",
+      );
+    });
+
+    test("looks behind systemd-resolved", () => {
+      node.write("/etc/resolv.conf", "nameserver 127.0.0.53\n");
+      expect(problems()).toHaveLength(2);
+      node.write("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.5\nnameserver 192.0.2.6\n");
+      expect(problems()).toEqual([]);
+    });
+
+    test("without a default route and a name server", () => {
+      node.check("ip route flush table main && rm /etc/resolv.conf");
+      expect(problems()).toEqual([
+        "its default gateway is not set, not 192.0.2.1",
+        "it does not ask the name server 192.0.2.5, but none",
+        "it does not ask the name server 192.0.2.6, but none",
+      ]);
+    });
+  });
+
   test.each(["192.0.2.1", "192.0.2.111", "192.0.2.12"])("distinguishes %s from 192.0.2.11", (address) => {
     expect(node.step("node/preflight", { ...options, address }).stderr).toContain(
       `- no interface eth0 with the address ${address}\n`,

@@ -54,6 +54,7 @@ export const haeCluster = (
       sbd: { path: "/dev/sbd", ready: partitions },
       watchdogTimeout: 15,
       msgwait: 30,
+      tokenTimeout: 5,
       prefixLength: 24,
     },
     opts,

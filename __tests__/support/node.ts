@@ -79,6 +79,14 @@ export class TestNode {
     other.check(`ip link set p${this.pid} master eth0 up && ip link set eth0 up`);
   }
 
+  /** Gives it a default gateway, 192.0.2.1, for the eye of a step only: what is not on the node stays unreachable at once. */
+  addDefaultRoute(): void {
+    this.check(
+      "ip link add gateway type dummy && ip link set gateway up && ip route add unreachable default && " +
+        "ip route add default via 192.0.2.1 dev gateway onlink metric 9",
+    );
+  }
+
   /** Ends everything that runs on the node, and forgets it. */
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.process.once("close", resolve));

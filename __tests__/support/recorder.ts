@@ -79,6 +79,7 @@ const defaultResults: Readonly<Record<string, string>> = {
  *
  * @param program makes resources; it is given the SDK, which differs where modules are isolated
  * @param results results of steps, by the end of their names; they replace the default ones
+ * @param templateMissing whether vSphere has no template
  */
 export async function record(
   program: () => unknown,
@@ -87,7 +88,14 @@ export async function record(
     config = {},
     preview = false,
     results = {},
-  }: { sdk?: typeof pulumi; config?: Record<string, string>; preview?: boolean; results?: Record<string, string> } = {},
+    templateMissing = false,
+  }: {
+    sdk?: typeof pulumi;
+    config?: Record<string, string>;
+    preview?: boolean;
+    results?: Record<string, string>;
+    templateMissing?: boolean;
+  } = {},
 ): Promise<Recording> {
   const resources: Recorded[] = [];
   const invokes: Recording["invokes"][number][] = [];
@@ -109,6 +117,10 @@ export async function record(
       }),
       call: ({ token, inputs }) => {
         invokes.push({ token, inputs });
+        if (templateMissing && token.endsWith(":getVirtualMachine")) {
+          // The SDK reads the details, as of an error of gRPC.
+          throw Object.assign(new Error(), { details: "vm 'debian12' not found" });
+        }
         return token.endsWith(":getVirtualMachine") ? template : { id: `${token.split(":").pop()}-id` };
       },
     },

@@ -73,6 +73,7 @@ const cluster = new HaeCluster("cluster", {
   sbd: disk.sbdPartition,
   watchdogTimeout: 15,
   msgwait: 30,
+  tokenTimeout: 5,
   prefixLength: network.prefixLength,
 });
 

@@ -13,6 +13,13 @@ cluster_of_config() {
 # nodes_of FILE: the names of the nodes in a corosync.conf. That of corosync 1 names none, but it names a service.
 nodes_of() { awk '$2 == "{" { inside = $1 } inside == "node" && $1 == "name:" { print $2 }' "$1"; }
 
+# tie_breaker_pending: whether this node's corosync was started without the tie breaker that its configuration now has.
+# corosync doesn't reload it.
+tie_breaker_pending() {
+  grep -q '^[[:space:]]*auto_tie_breaker: 1$' "$COROSYNC_CONF" &&
+    ! { corosync-quorumtool -s || true; } | grep '^Flags:.*AutoTieBreaker' >/dev/null
+}
+
 # ids FILE: the names of the objects that a crm text defines.
 ids() { sed -n 's/^\(primitive\|group\|clone\|location\|colocation\|order\) \([^ ]*\).*/\2/p' "$1"; }
 

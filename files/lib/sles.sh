@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 
 TIME_CONFIG=/etc/ntp.conf
+# Where the node's own network settings are, for an administrator.
+NETWORK_CONFIG='/etc/sysconfig/network (ifcfg-*, routes, config)'
 COROSYNC_CONF=/etc/corosync/corosync.conf
 SBD_CONFIG=/etc/sysconfig/sbd
 SMT_CONF=/etc/smt.conf

@@ -5,6 +5,8 @@
 
 PLATFORM_NAME='Debian GNU/Linux 12'
 ISCSI_SERVICE=open-iscsi
+# Where the node's own network settings are, for an administrator.
+NETWORK_CONFIG='/etc/network/interfaces or /etc/systemd/network, and /etc/resolv.conf'
 TIME_SERVICE=chrony
 TIME_CONFIG=/etc/chrony/conf.d/smt-ha.conf
 
