@@ -165,7 +165,7 @@ const balancer = new LvsDirector(
 );
 
 export const nodes = Object.fromEntries(
-  clusterNodes.map((node) => [node.nodeName, { role: node.role, address: node.address }]),
+  clusterNodes.map(({ nodeName, role, address, host }) => [nodeName, { role, address, hostKey: host.hostKey }]),
 );
 export const sbdDevice = disk.sbdPartition.path;
 export const dataDevice = disk.dataPartition.path;
