@@ -15,6 +15,7 @@ import type { Checked, Values } from "./rules";
 import { checkServiceName, serviceNameOf } from "./service";
 import { checkMirrorCredentials, smtConfig } from "./smt";
 import { completeSource, type ConfigSource } from "./source";
+import { checkAgent } from "./ssh";
 import type { NodeConfig, StackConfig } from "./stackConfig";
 
 export { ConfigError } from "./problems";
@@ -39,6 +40,7 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
   const nodes = readNodes(checked.nodes ?? [], checked, files, problems);
   const repositories = readRepositories(checked.repositories ?? [], problems);
   checkAll(checked, nodes, problems);
+  checkAgent({ environment, readFile }, problems);
   const serviceName = serviceNameOf(checked);
   const certificateSource = new CertificateFiles(checked, files, problems, now).source(serviceName);
   const placement = checked.machines === "vsphere" ? readPlacement(checked, environment, problems) : undefined;

@@ -1,4 +1,6 @@
+import type { Problems } from "./problems";
 import { flag, tcpPort, text, type Group } from "./rules";
+import type { ConfigSource } from "./source";
 
 export const sshGroup = {
   heading: "SSH to the nodes",
@@ -21,3 +23,25 @@ export const sshGroup = {
     },
   },
 } as const satisfies Group;
+
+/**
+ * Refuses an SSH agent that is gone, as in a terminal that outlives its login. The program needs no agent, but Pulumi's command
+ * plugin asks one that the environment names, and fails every step without its answer.
+ */
+export function checkAgent(
+  { environment, readFile }: Pick<ConfigSource, "environment" | "readFile">,
+  problems: Problems,
+): void {
+  const socket = environment.SSH_AUTH_SOCK;
+  if (!socket) {
+    return;
+  }
+  try {
+    readFile(socket);
+  } catch (error) {
+    // A socket exists, but can't be read as a file.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      problems.refuseVariable("SSH_AUTH_SOCK", socket, "must name the socket of an SSH agent that runs, or be unset");
+    }
+  }
+}
