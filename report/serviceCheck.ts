@@ -39,7 +39,10 @@ const defaultTimeout = 10_000;
 export function checkService(
   scheme: "http" | "https",
   { serviceName, virtualIp, trusted, request, receive }: ServiceAddress,
-  { ports = servicePorts, timeout = defaultTimeout } = {},
+  {
+    ports = servicePorts,
+    timeout = defaultTimeout,
+  }: { ports?: Readonly<Record<"http" | "https", number>>; timeout?: number } = {},
 ): Promise<Date | undefined> {
   const options = {
     host: virtualIp,
