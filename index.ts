@@ -103,6 +103,7 @@ const authority = new CertificateAuthority("certificates", {
   smtNodes,
   directors,
   serviceName,
+  formerNames: config.certificates.formerNames,
   virtualIp,
   domain: network.domain,
   source: config.certificates.source,

@@ -42,7 +42,10 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
   checkAll(checked, nodes, problems);
   checkAgent({ environment, readFile }, problems);
   const serviceName = serviceNameOf(checked);
-  const certificateSource = new CertificateFiles(checked, files, problems, now).source(serviceName);
+  const certificateSource = new CertificateFiles(checked, files, problems, now).source([
+    serviceName,
+    ...(checked.formerServiceNames ?? []),
+  ]);
   const placement = checked.machines === "vsphere" ? readPlacement(checked, environment, problems) : undefined;
   problems.throwIfAny();
 
@@ -59,7 +62,12 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
     disk: diskConfig(valid),
     cluster: clusterConfig(valid),
     smt: smtConfig(valid, repositories),
-    certificates: { source: certificateSource, days: valid.certificateDays, now },
+    certificates: {
+      source: certificateSource,
+      formerNames: valid.formerServiceNames,
+      days: valid.certificateDays,
+      now,
+    },
     balancing: loadBalancing(valid),
     database: databaseConfig(valid),
   };

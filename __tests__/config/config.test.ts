@@ -59,7 +59,12 @@ test("the lab's configuration, exactly", () => {
         { name: "Lab-Pool", target: "sles-11-x86_64" },
       ],
     },
-    certificates: { source: { kind: "generated", subject: "/O=smt-ha/CN=smt-ha root CA" }, days: 730, now },
+    certificates: {
+      source: { kind: "generated", subject: "/O=smt-ha/CN=smt-ha root CA" },
+      formerNames: [],
+      days: 730,
+      now,
+    },
     balancing: {
       checkInterval: 20,
       checkTimeout: 5,
