@@ -111,6 +111,7 @@ const authority = new CertificateAuthority("certificates", {
   smtNodes,
   directors,
   serviceName,
+  formerNames: config.certificates.formerNames,
   virtualIp,
   prefixLength: network.prefixLength,
   domain: network.domain,
@@ -184,7 +185,7 @@ const balancer = new LvsDirector(
 );
 
 export const nodes = Object.fromEntries(
-  clusterNodes.map((node) => [node.nodeName, { role: node.role, address: node.address }]),
+  clusterNodes.map(({ nodeName, role, address, host }) => [nodeName, { role, address, hostKey: host.hostKey }]),
 );
 export const sbdDevice = disk.sbdPartition.path;
 export const dataDevice = disk.dataPartition.path;
@@ -195,8 +196,15 @@ export const report = serviceReport({
   trusted: authority.caCertificate,
   request: balancing.request,
   receive: balancing.receive,
+  nodes: config.nodes.map(({ name, role, address, ssh }) => ({
+    name,
+    role,
+    address,
+    sshPort: ssh.port,
+    managed: config.machines !== undefined,
+  })),
+  certificateDays: config.certificates.source.kind === "suppliedCertificate" ? undefined : config.certificates.days,
   activeDirector: balancer.activeDirector,
-  smtNodes: smtNodes.map((node) => node.nodeName),
   mountPoint: mount.mountPoint,
   repositories: config.smt.repositories.map(({ name, target }) => [name, target].filter(Boolean).join(" ")),
   mirroring: repositories.mirroring,

@@ -29,6 +29,8 @@ export interface CertificateAuthorityArgs {
   readonly directors: readonly ClusterNode[];
   /** DNS name of the service. */
   readonly serviceName: pulumi.Input<string>;
+  /** DNS names by which clients may still reach the service. Default: none. */
+  readonly formerNames?: readonly string[];
   /** The service's IPv4 address. */
   readonly virtualIp: pulumi.Input<string>;
   /** Length of the prefix of the network that this address and the nodes' addresses are in, in bits. */
@@ -139,7 +141,7 @@ export class CertificateAuthority extends StepComponent {
    * @param authority the CA's certificate, then its issuers, the root last
    */
   private sign(authority: pulumi.Output<string>): Issued {
-    const { smtNodes, directors, days } = this.args;
+    const { smtNodes, directors, formerNames = [], days } = this.args;
     // Pulumi marks the result as secret because an input is. The result itself holds no secret.
     const bundle = pulumi.unsecret(authority);
     const chain = bundle.apply(splitCertificates);
@@ -152,6 +154,7 @@ export class CertificateAuthority extends StepComponent {
       options: {
         nodes: smtNodes.map((node) => node.nodeName).join(" "),
         service: this.args.serviceName,
+        ...(formerNames.length > 0 && { "former-names": formerNames.join(" ") }),
         address: this.args.virtualIp,
         domain: this.args.domain,
         days,

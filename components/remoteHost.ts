@@ -18,7 +18,7 @@ export interface SshAccess {
   readonly port: number;
   /** Private key, in OpenSSH or PEM format. */
   readonly privateKey: pulumi.Input<string>;
-  /** Expected host key (`ssh-ed25519 AAAA…`). Unset: any is accepted. */
+  /** Expected host key (`ssh-ed25519 AAAA…`). Unset: the one that the host shows at the first contact. */
   readonly hostKey?: string;
 }
 
@@ -65,8 +65,13 @@ export interface StepNode {
  * It waits until the host answers, installs the node-side files once, and runs steps. A step waits for the resources in its
  * options. On the node, locks keep apart the steps that must not run together: one lock for each lane, which
  * `files/smt-ha` reads from the script.
+ *
+ * Only the command that waits for the host accepts an unknown host key, and it sends no secret. All other connections expect
+ * the key that it found, or the given one.
  */
 export class RemoteHost extends pulumi.ComponentResource {
+  /** The host key that connections expect. */
+  readonly hostKey: pulumi.Output<string>;
   private readonly connection: remote.CommandArgs["connection"];
   private readonly sudo: string;
   private readonly installed: pulumi.Resource;
@@ -79,25 +84,32 @@ export class RemoteHost extends pulumi.ComponentResource {
     super("smt-ha:host:RemoteHost", node, {}, opts);
     const { access } = args;
     this.sudo = access.user === "root" ? "" : "sudo -n ";
-    this.connection = {
+    const login = {
       host: access.address,
       port: access.port,
       user: access.user,
       privateKey: pulumi.secret(access.privateKey),
-      ...(access.hostKey && { hostKey: access.hostKey }),
     };
 
     const ready = new remote.Command(
       `${node}-ready`,
       {
-        connection: { ...this.connection, dialErrorLimit: -1 },
-        create: `${this.sudo}true`,
+        connection: { ...login, ...(access.hostKey && { hostKey: access.hostKey }), dialErrorLimit: -1 },
+        // sudo would read the script, and its session has no SSH_CONNECTION.
+        ...(access.hostKey
+          ? { create: `${this.sudo}true` }
+          : {
+              create: `${this.sudo && `${this.sudo}true </dev/null && `}bash -s`,
+              stdin: fs.readFileSync(path.join(filesFolder, "host-key"), "utf8"),
+            }),
         addPreviousOutputInEnv: false,
         logging: remote.Logging.None,
         triggers: this.triggers(),
       },
       { ...this.childOptions(), customTimeouts: { create: args.readyTimeout, update: args.readyTimeout } },
     );
+    this.hostKey = access.hostKey ? pulumi.output(access.hostKey) : this.pin(ready);
+    this.connection = { ...login, hostKey: this.hostKey };
 
     const revision = hashFiles(listFiles(filesFolder));
     const staged = `smt-ha-files-${revision}`;
@@ -150,6 +162,16 @@ export class RemoteHost extends pulumi.ComponentResource {
       },
       { ...this.childOptions(), parent: opts.parent, dependsOn: [this.installed, ...(opts.dependsOn ?? [])] },
     );
+  }
+
+  /** Keeps the first result of a command in the state until the command is replaced, as by another VM. */
+  private pin(first: remote.Command): pulumi.Output<string> {
+    const kept = new pulumi.Stash(
+      `${this.node}-host-key`,
+      { input: first.stdout },
+      { ...this.childOptions(), replaceWith: [first] },
+    );
+    return kept.output.apply(String);
   }
 
   private triggers(): pulumi.Output<string>[] | undefined {

@@ -66,9 +66,9 @@ export class CertificateFiles {
   /**
    * The source that the keys select. If a key was refused: a placeholder, which must not be used.
    *
-   * @param serviceName DNS name that a certificate must hold
+   * @param names DNS names that a certificate must hold
    */
-  source(serviceName: string): CertificateSource {
+  source(names: readonly string[]): CertificateSource {
     const generated: CertificateSource = { kind: "generated", subject: this.values.caSubject ?? "" };
     const isSet = (key: FileKey): boolean => Boolean(this.values[key]);
     if (!fileKeys.some(isSet)) {
@@ -85,7 +85,7 @@ export class CertificateFiles {
     if (!needed.every(isSet)) {
       return generated;
     }
-    return (hasServer ? this.suppliedCertificate(serviceName) : this.suppliedAuthority()) ?? generated;
+    return (hasServer ? this.suppliedCertificate(names) : this.suppliedAuthority()) ?? generated;
   }
 
   private suppliedAuthority(): CertificateSource | undefined {
@@ -101,7 +101,7 @@ export class CertificateFiles {
     return { kind: "suppliedAuthority", ca: pem(authorities), key };
   }
 
-  private suppliedCertificate(serviceName: string): CertificateSource | undefined {
+  private suppliedCertificate(names: readonly string[]): CertificateSource | undefined {
     const authorities = this.certificates("caCertificateFile");
     const certificates = this.certificates("certificateFile");
     const key = this.privateKey("certificateKeyFile");
@@ -112,7 +112,7 @@ export class CertificateFiles {
     this.refuseFirst([
       ...this.authorityProblems(authorities),
       ["certificateFile", chainProblem(chain, this.now)],
-      ["certificateFile", serverProblem(certificates[0], serviceName)],
+      ...names.map((name): [FileKey, string | undefined] => ["certificateFile", serverProblem(certificates[0], name)]),
       ["certificateKeyFile", isKeyOf(key, certificates[0]) ? undefined : keyProblem("certificateFile")],
     ]);
     return { kind: "suppliedCertificate", certificate: pem(chain.slice(0, -1)), key, ca: pem(chain.slice(-1)) };

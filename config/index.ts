@@ -16,6 +16,7 @@ import type { Checked, Values } from "./rules";
 import { checkServiceName, serviceNameOf } from "./service";
 import { checkMirrorCredentials, smtConfig } from "./smt";
 import { completeSource, type ConfigSource } from "./source";
+import { checkAgent } from "./ssh";
 import type { NodeConfig, StackConfig } from "./stackConfig";
 
 export { ConfigError } from "./problems";
@@ -41,8 +42,12 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
   const firewallAllow = readAllowedPorts(checked.firewallAllow ?? [], problems);
   const repositories = readRepositories(checked.repositories ?? [], problems);
   checkAll(checked, nodes, problems);
+  checkAgent({ environment, readFile }, problems);
   const serviceName = serviceNameOf(checked);
-  const certificateSource = new CertificateFiles(checked, files, problems, now).source(serviceName);
+  const certificateSource = new CertificateFiles(checked, files, problems, now).source([
+    serviceName,
+    ...(checked.formerServiceNames ?? []),
+  ]);
   const placement = checked.machines === "vsphere" ? readPlacement(checked, environment, problems) : undefined;
   problems.throwIfAny();
 
@@ -60,7 +65,12 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
     disk: diskConfig(valid),
     cluster: clusterConfig(valid),
     smt: smtConfig(valid, repositories),
-    certificates: { source: certificateSource, days: valid.certificateDays, now },
+    certificates: {
+      source: certificateSource,
+      formerNames: valid.formerServiceNames,
+      days: valid.certificateDays,
+      now,
+    },
     balancing: loadBalancing(valid),
     database: databaseConfig(valid),
   };

@@ -37,6 +37,7 @@ interface Shared {
   readonly sshUser?: string;
   readonly sshPort?: number;
   readonly sshPrivateKeyFile?: string;
+  readonly requireHostKeys?: boolean;
 }
 
 /** The nodes of the list. Placeholders stand for values that have been refused. */
@@ -58,6 +59,11 @@ export function readNodes(
     const node = readFields(key, item, nodesKey.fields, ["name", "address", "role"], problems);
     if (onlyRsa && node.sshHostKey && !node.sshHostKey.startsWith("ssh-rsa ")) {
       problems.refuse(`${key}.sshHostKey`, `must be ${onlyRsa}`, { set: "'ssh-rsa AAAA…'" });
+    }
+    if (shared.requireHostKeys && !("sshHostKey" in Object(item))) {
+      problems.refuse(`${key}.sshHostKey`, "must be set, because requireHostKeys is true", {
+        set: onlyRsa ? "'ssh-rsa AAAA…'" : nodesKey.fields.sshHostKey.example,
+      });
     }
     const { name = "" } = node;
     return {

@@ -102,6 +102,15 @@ export class Problems {
   }
 
   /**
+   * Adds a problem of an environment variable. It is fixed by unsetting the variable.
+   *
+   * @param cause completes "it …"
+   */
+  refuseVariable(name: string, value: string, cause: string): void {
+    this.refused.push(`  ${name} is ${JSON.stringify(value)}\n    cause: it ${cause}\n    fix:   unset ${name}`);
+  }
+
+  /**
    * Ends the checks.
    *
    * @throws ConfigError with all problems, if there are any

@@ -27,6 +27,12 @@ export const serviceGroup = {
       default: "",
       description: "DNS name by which clients reach the service. Empty: smt in the nodes' domain.",
     },
+    formerServiceNames: {
+      items: text("a DNS name in lower case", "smt.example.com", domainPattern),
+      default: [],
+      description:
+        "Former values of serviceName that the servers' certificates still hold, for clients that have not moved yet.",
+    },
   },
 } as const satisfies Group;
 

@@ -8,7 +8,7 @@ export interface ConfigSource {
   readonly project: string;
   /** Every key of the stack with its namespace, as text; objects and lists as JSON; secrets decrypted. */
   readonly values: Readonly<Record<string, string>>;
-  /** Environment variables, which can replace the vSphere provider's keys. */
+  /** Environment variables, which can replace the vSphere provider's keys, and name an SSH agent. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly readFile: (file: string) => string;
   /** The time at which certificates are checked. */

@@ -101,6 +101,8 @@ export interface DatabaseConfig {
 /** The servers' certificates. */
 export interface CertificateConfig {
   readonly source: CertificateSource;
+  /** DNS names by which clients may still reach the service. */
+  readonly formerNames: readonly string[];
   /** Validity of a certificate that the program signs, in days. */
   readonly days: number;
   /** The time of the check; the renewal date uses it too. */

@@ -10,7 +10,11 @@ interface Certified extends Recording {
 }
 const certify = async (
   source: CertificateSource = own,
-  { now = new Date("2026-11-24T12:00:00Z"), results = {} }: { now?: Date; results?: Record<string, string> } = {},
+  {
+    now = new Date("2026-11-24T12:00:00Z"),
+    results = {},
+    formerNames = [],
+  }: { now?: Date; results?: Record<string, string>; formerNames?: readonly string[] } = {},
 ): Promise<Certified> => {
   let ca: Promise<string> | undefined;
   const recording = await record(
@@ -23,6 +27,7 @@ const certify = async (
           smtNodes: nodes.slice(0, 2),
           directors: nodes.slice(2),
           serviceName: "smt.example.com",
+          formerNames,
           virtualIp: "192.0.2.10",
           prefixLength: 24,
           domain: "example.com",
@@ -94,6 +99,13 @@ describe("a CA of its own", () => {
       stdin: `@@ root\n${pem("root")}`,
     });
     expect(recording.caCertificate).toBe(pem("root"));
+  });
+
+  test("signs for the service's former names too", async () => {
+    const recording = await certify(own, { formerNames: ["mirror.example.com", "rmt.example.com"] });
+    expect(step(recording, "node1-certificate-sign")).toMatchObject({
+      create: expect.stringContaining(" --former-names 'mirror.example.com rmt.example.com' ") as unknown,
+    });
   });
 
   test("every node trusts it before any server switches to it, and all have switched before the former is dropped", async () => {

@@ -58,19 +58,28 @@ const warnings = async (run: () => Promise<unknown>): Promise<string[]> => {
 
 // The SDK makes a connection a secret as a whole.
 const connection = {
-  secret: { host: "192.0.2.11", port: 22, user: "root", privateKey: "KEY", dialErrorLimit: 10, perDialTimeout: 15 },
+  secret: {
+    host: "192.0.2.11",
+    port: 22,
+    user: "root",
+    privateKey: "KEY",
+    hostKey: "ssh-ed25519 AAAA",
+    dialErrorLimit: 10,
+    perDialTimeout: 15,
+  },
 };
 
 test("an existing host: its steps in order, and no machine", async () => {
   const recording = await record(() => new ClusterNode("node1", args()));
 
   const resources = recording.resources.map(({ type, name, parent }) => ({ type, name, parent }));
-  expect(resources).toHaveLength(9);
+  expect(resources).toHaveLength(10);
   expect(resources).toEqual(
     expect.arrayContaining([
       { type: "smt-ha:machine:ClusterNode", name: "node1", parent: undefined },
       { type: "smt-ha:host:RemoteHost", name: "node1", parent: "ClusterNode node1" },
       { type: "command:remote:Command", name: "node1-ready", parent: "RemoteHost node1" },
+      { type: "pulumi:index:Stash", name: "node1-host-key", parent: "RemoteHost node1" },
       { type: "command:remote:CopyToRemote", name: "node1-files", parent: "RemoteHost node1" },
       { type: "command:remote:Command", name: "node1-install", parent: "RemoteHost node1" },
       { type: "command:remote:Command", name: "node1-node-preflight", parent: "ClusterNode node1" },
@@ -92,7 +101,7 @@ test("an existing host: its steps in order, and no machine", async () => {
 
   // The host may be rebooting, but nobody is installing it.
   expect(recording.find("Command node1-ready")).toMatchObject({
-    inputs: { connection: { secret: { ...connection.secret, dialErrorLimit: -1 } }, create: "true", logging: "none" },
+    inputs: { connection: { secret: { dialErrorLimit: -1 } }, logging: "none" },
     options: { deleteBeforeReplace: true, createTimeout: "1m", updateTimeout: "1m" },
   });
 });

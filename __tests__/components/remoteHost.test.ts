@@ -58,6 +58,57 @@ test("a login user other than root works through sudo", async () => {
   });
 });
 
+describe("a host's key", () => {
+  test("unknown: the first connection asks for it and sends no secret; all others expect it", async () => {
+    const recording = await withHost(
+      (host) => host.step("node/time", { inputs: { password: pulumi.secret("hush") } }, { parent: host }),
+      { user: "admin" },
+    );
+
+    const { inputs } = recording.find("Command node1-ready");
+    expect(inputs).toEqual({
+      connection: {
+        secret: {
+          host: "192.0.2.11",
+          port: 22,
+          user: "admin",
+          privateKey: "KEY",
+          dialErrorLimit: -1,
+          perDialTimeout: 15,
+        },
+      },
+      create: "sudo -n true </dev/null && bash -s",
+      stdin: expect.stringContaining("ssh-keyscan") as unknown,
+      addPreviousOutputInEnv: false,
+      logging: "none",
+    });
+    expect(recording.find("Stash node1-host-key")).toMatchObject({
+      inputs: { input: "ssh-ed25519 AAAA" },
+      // Only a host that is made again gets another one: neither another SSH key nor another address.
+      options: { deleteBeforeReplace: true, replaceWith: ["Command node1-ready"] },
+    });
+    const others = recording.resources.filter(
+      ({ type, name }) => type.startsWith("command:") && name !== "node1-ready",
+    );
+    expect(others.map(({ name }) => name)).toEqual(["node1-files", "node1-install", "node1-node-time"]);
+    for (const other of others) {
+      expect(other.inputs.connection).toMatchObject({ secret: { hostKey: "ssh-ed25519 AAAA", dialErrorLimit: 10 } });
+    }
+  });
+
+  test("known beforehand: no connection accepts another one", async () => {
+    const recording = await withHost((host) => host.step("node/time", {}, { parent: host }), {
+      hostKey: "ssh-ed25519 BBBB",
+    });
+
+    expect(recording.resources.filter(({ type }) => type === "pulumi:index:Stash")).toEqual([]);
+    expect(recording.find("Command node1-ready").inputs).toMatchObject({ create: "true" });
+    for (const { inputs } of recording.resources.filter(({ type }) => type.startsWith("command:"))) {
+      expect(inputs.connection).toMatchObject({ secret: { hostKey: "ssh-ed25519 BBBB" } });
+    }
+  });
+});
+
 test("a step waits for the files and for what it depends on, and for nothing else", async () => {
   const recording = await record(() => {
     const [one, two] = ["node1", "node2"].map((name) => new RemoteHost(name, hostArgs()));

@@ -61,7 +61,12 @@ test("the lab's configuration, exactly", () => {
         { name: "Lab-Pool", target: "sles-11-x86_64" },
       ],
     },
-    certificates: { source: { kind: "generated", subject: "/O=smt-ha/CN=smt-ha root CA" }, days: 730, now },
+    certificates: {
+      source: { kind: "generated", subject: "/O=smt-ha/CN=smt-ha root CA" },
+      formerNames: [],
+      days: 730,
+      now,
+    },
     balancing: {
       checkInterval: 20,
       checkTimeout: 5,
@@ -242,4 +247,20 @@ test("reports every problem in one pass", () => {
   ]);
   expect(() => load(values)).toThrow(/^the stack's configuration has 7 problems:\n\n {2}smt-ha:colour is not known\n/);
   expect(() => load(withKeys({ platform: "" }))).toThrow(/^the stack's configuration has 1 problem:\n/);
+});
+
+test("an SSH agent that is gone is refused before any step fails for it", () => {
+  const environment = { SSH_AUTH_SOCK: "/tmp/gone" };
+  expect(problemsOf(good, { environment })).toEqual([
+    '  SSH_AUTH_SOCK is "/tmp/gone"\n' +
+      "    cause: it must name the socket of an SSH agent that runs, or be unset\n" +
+      "    fix:   unset SSH_AUTH_SOCK",
+  ]);
+  const readFile = (file: string): string => {
+    if (file === "/tmp/gone") {
+      throw Object.assign(new Error("a socket"), { code: "ENXIO" });
+    }
+    return files[file] ?? "";
+  };
+  expect(problemsOf(good, { environment, readFile })).toEqual([]);
 });

@@ -249,6 +249,19 @@ const ssh: readonly Refusal[] = [
     ],
   ],
   [
+    "a node without a host key, where each must have one",
+    {
+      ...nodeChange({ 0: { sshHostKey: "ssh-ed25519 AAAA" }, 2: { sshHostKey: "ssh-ed25519 BBBB" } }),
+      requireHostKeys: true,
+    },
+    [
+      "nodes[1].sshHostKey",
+      "is not set",
+      "must be set, because requireHostKeys is true",
+      "set --path 'nodes[1].sshHostKey' 'ssh-ed25519 AAAA…'",
+    ],
+  ],
+  [
     "SSH keys that SLES 11 does not know",
     {
       ...nodeChange({

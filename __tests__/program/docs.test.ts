@@ -47,6 +47,18 @@ test.each(documents)("every relative link of %s leads to a file, and to a headin
   expect(brokenLinks(file)).toEqual([]);
 });
 
+test("'pulumi new' can copy a fresh clone: every link leads to a file", () => {
+  const links = (directory: string): string[] =>
+    fs.readdirSync(path.join(project, directory), { withFileTypes: true }).flatMap((entry) => {
+      const file = path.join(directory, entry.name);
+      if (foreign.includes(entry.name)) {
+        return [];
+      }
+      return entry.isDirectory() ? links(file) : entry.isSymbolicLink() ? [file] : [];
+    });
+  expect(links(".").filter((link) => !fs.statSync(path.join(project, link)).isFile())).toEqual([]);
+});
+
 test("the README is short", () => {
   expect(read("README.md").split("\n").length - 1).toBeLessThanOrEqual(150);
 });

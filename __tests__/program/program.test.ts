@@ -19,6 +19,7 @@ const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha
 const machineSteps = (node: string): string[] => [
   `RemoteHost ${node}`,
   `Command ${node}-ready`,
+  `Stash ${node}-host-key`,
   `CopyToRemote ${node}-files`,
   `Command ${node}-install`,
   `Command ${node}-node-preflight`,
@@ -107,9 +108,9 @@ describe("the lab's stack", () => {
   test("ends with the nodes and their devices", async () => {
     expect((await run).outputs).toMatchObject({
       nodes: {
-        node1: { role: "smt", address: "192.0.2.11" },
-        node2: { role: "smt", address: "192.0.2.12" },
-        node3: { role: "director", address: "192.0.2.13" },
+        node1: { role: "smt", address: "192.0.2.11", hostKey: "ssh-ed25519 AAAA" },
+        node2: { role: "smt", address: "192.0.2.12", hostKey: "ssh-ed25519 AAAA" },
+        node3: { role: "director", address: "192.0.2.13", hostKey: "ssh-ed25519 AAAA" },
       },
       sbdDevice: `${device}-part1`,
       dataDevice: `${device}-part2`,

@@ -6,7 +6,14 @@ import * as https from "https";
 import type { AddressInfo } from "net";
 import * as os from "os";
 import * as path from "path";
-import { checkService, ServiceAddress, Unreachable, WrongAnswer } from "../../report/serviceCheck";
+import {
+  checkPort,
+  checkServer,
+  checkService,
+  ServiceAddress,
+  Unreachable,
+  WrongAnswer,
+} from "../../report/serviceCheck";
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-"));
 /** A key and a certificate for this name, signed by itself. */
@@ -21,11 +28,14 @@ function certificate(name: string): { key: string; cert: string } {
 const own = certificate("smt.example.com");
 const foreign = certificate("other.example.com");
 
-let answer: { status: number; body: string };
+let answer: { status: number; body: string; type?: string };
 const servers: http.Server[] = [];
 const handler: http.RequestListener = (request, response) => {
-  const known = request.headers.host === "smt.example.com" && request.url === "/test.html";
-  response.writeHead(known ? answer.status : 404).end(known ? answer.body : "");
+  const known =
+    /^(smt\.example\.com|127\.0\.0\.1(:\d+)?)$/.test(request.headers.host ?? "") && request.url === "/test.html";
+  response
+    .writeHead(known ? answer.status : 404, { "content-type": answer.type ?? "text/html" })
+    .end(known ? answer.body : "");
 };
 const listen = (server: http.Server): Promise<number> =>
   new Promise((resolve) => {
@@ -45,19 +55,21 @@ afterAll(() => {
 });
 beforeEach(() => (answer = { status: 200, body: "still alive\n" }));
 
-const check = (scheme: "http" | "https", changes: Partial<ServiceAddress> = {}): Promise<Date | undefined> =>
+const page = { request: "test.html", receive: "still alive" };
+const check = (
+  scheme: "http" | "https",
+  { at = ports, ...changes }: Partial<ServiceAddress> & { at?: typeof ports } = {},
+): Promise<Date | undefined> =>
   checkService(
     scheme,
     {
       serviceName: "smt.example.com",
       virtualIp: "127.0.0.1",
       trusted: own.cert,
-      request: "test.html",
-      receive: "still alive",
-      ports,
+      ...page,
       ...changes,
     },
-    500,
+    { ports: at, timeout: 500 },
   );
 
 describe.each(["http", "https"] as const)("%s", (scheme) => {
@@ -77,14 +89,14 @@ describe.each(["http", "https"] as const)("%s", (scheme) => {
   });
 
   test("distinguishes a service that it can't reach from one that answers wrongly", async () => {
-    await expect(check(scheme, { ports: { http: 1, https: 1 } })).rejects.toBeInstanceOf(Unreachable);
+    await expect(check(scheme, { at: { http: 1, https: 1 } })).rejects.toBeInstanceOf(Unreachable);
   });
 
   test("does not wait for ever", async () => {
     // Takes connections and says nothing.
     const silent = http.createServer(() => undefined);
     const port = await listen(silent);
-    await expect(check(scheme, { ports: { http: port, https: port } })).rejects.toBeInstanceOf(
+    await expect(check(scheme, { at: { http: port, https: port } })).rejects.toBeInstanceOf(
       scheme === "http" ? Unreachable : Error,
     );
     silent.closeAllConnections();
@@ -93,8 +105,37 @@ describe.each(["http", "https"] as const)("%s", (scheme) => {
 
 test("refuses a certificate of a CA that it does not trust, or for another name", async () => {
   const other = { http: 1, https: foreignPort };
-  await expect(check("https", { ports: other })).rejects.toBeInstanceOf(WrongAnswer);
-  await expect(check("https", { ports: other, trusted: foreign.cert })).rejects.toThrow(
+  await expect(check("https", { at: other })).rejects.toBeInstanceOf(WrongAnswer);
+  await expect(check("https", { at: other, trusted: foreign.cert })).rejects.toThrow(
     /smt\.example\.com.*does not match/,
   );
+});
+
+describe("a server", () => {
+  const ask = (port = ports.http): Promise<void> => checkServer("127.0.0.1", page, { port, timeout: 500 });
+
+  test("is asked past the director, by its address", () => expect(ask()).resolves.toBeUndefined());
+
+  test("names the causes for which it is not healthy", async () => {
+    answer = { status: 503, body: "/smt is not mounted\nthe database does not answer\n", type: "text/plain" };
+    await expect(ask()).rejects.toThrow(
+      new WrongAnswer(
+        "http://127.0.0.1/test.html answers with status 503: /smt is not mounted; the database does not answer",
+      ),
+    );
+  });
+
+  test("that has no page answers wrongly, without its web server's own page", async () => {
+    answer = { status: 404, body: "<h1>Not Found</h1>" };
+    await expect(ask()).rejects.toThrow(
+      new WrongAnswer('http://127.0.0.1/test.html answers with status 404, without "still alive"'),
+    );
+  });
+
+  test("that can't be reached is not called wrong", () => expect(ask(1)).rejects.toBeInstanceOf(Unreachable));
+});
+
+test("a port answers or not", async () => {
+  await expect(checkPort("127.0.0.1", ports.http)).resolves.toBeUndefined();
+  await expect(checkPort("127.0.0.1", 1)).rejects.toBeInstanceOf(Unreachable);
 });

@@ -329,6 +329,23 @@ describe("certificate/sign", () => {
     expect(certificate.subjectAltName).toContain("DNS:node1,");
   });
 
+  test("a renamed service keeps its former names until they are dropped", () => {
+    const ca = authority();
+    const csr = request(ca);
+    const namesOf = (pem: string): string | undefined => new X509Certificate(pem).subjectAltName;
+    const renamed = signed(ca, csr, {
+      service: "mirror.example.com",
+      "former-names": "smt.example.com rmt.example.com",
+    });
+    expect(namesOf(renamed)).toBe(
+      "DNS:mirror.example.com, DNS:smt.example.com, DNS:rmt.example.com, DNS:node1.example.com, IP Address:192.0.2.10",
+    );
+    expect(verify(renamed, ca, "-verify_hostname", "smt.example.com")).toBe(good);
+    expect(namesOf(signed(ca, csr, { service: "mirror.example.com" }))).toBe(
+      "DNS:mirror.example.com, DNS:node1.example.com, IP Address:192.0.2.10",
+    );
+  });
+
   test("serials are random, distinct and on record", () => {
     const ca = authority();
     const csr = request(ca);

@@ -10,12 +10,13 @@ export interface Recorded {
   /** Revision of the step that it runs, or of the files that it copies. */
   readonly revision?: string;
   readonly parent?: string;
-  /** What the order depends on: `dependsOn`, and the resources whose outputs are inputs. */
+  /** What the order depends on: `dependsOn`, and the resources whose outputs are inputs, but for a connection's host key. */
   readonly after: readonly string[];
   readonly options: {
     readonly protect?: true;
     readonly deleteBeforeReplace?: true;
     readonly deletedWith?: string;
+    readonly replaceWith?: readonly string[];
     readonly ignoreChanges?: readonly string[];
     readonly createTimeout?: string;
     readonly updateTimeout?: string;
@@ -41,6 +42,7 @@ interface RegisterRequest {
   getProtect(): boolean | undefined;
   getDeletebeforereplace(): boolean;
   getDeletedwith(): string;
+  getReplaceWithList(): string[];
   getIgnorechangesList(): string[];
   getCustomtimeouts(): { getCreate(): string; getUpdate(): string } | undefined;
 }
@@ -64,6 +66,7 @@ export const pem = (name: string): string =>
 
 /** The results of steps, by the end of their names. */
 const defaultResults: Readonly<Record<string, string>> = {
+  "-ready": "ssh-ed25519 AAAA",
   "-certificate-authority": pem("root"),
   "-certificate-request": "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
   "-database-configure": '{"id":"aa"}\n',
@@ -113,6 +116,7 @@ export async function record(
               )?.[1] ?? "",
           }),
           ...(type.startsWith("random:") && { result: sdk.secret(`${name}-hush`) }),
+          ...(type === "pulumi:index:Stash" && { output: (inputs as { input: unknown }).input }),
         },
       }),
       call: ({ token, inputs }) => {
@@ -151,13 +155,14 @@ export async function record(
       ...(!isStack(request.getParent()) && { parent: reference(request.getParent()) }),
       after: request
         .getDependenciesList()
-        .filter((urn) => !isStack(urn))
+        .filter((urn) => !isStack(urn) && !isHostKey(urn))
         .map(reference)
         .sort(),
       options: {
         ...(request.getProtect() && { protect: true as const }),
         ...(request.getDeletebeforereplace() && { deleteBeforeReplace: true as const }),
         ...(request.getDeletedwith() && { deletedWith: reference(request.getDeletedwith()) }),
+        ...(request.getReplaceWithList().length > 0 && { replaceWith: request.getReplaceWithList().map(reference) }),
         ...(request.getIgnorechangesList().length > 0 && { ignoreChanges: request.getIgnorechangesList() }),
         ...(timeout && { createTimeout: timeout }),
         ...(updateTimeout && { updateTimeout }),
@@ -192,6 +197,7 @@ export const valueOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise(
 
 const className = (type: string): string => type.split(/[:$]/).pop() ?? type;
 const isStack = (urn: string): boolean => urn === "" || urn.includes("::pulumi:pulumi:Stack::");
+const isHostKey = (urn: string): boolean => urn.includes("pulumi:index:Stash::");
 const reference = (urn: string): string => {
   const [, , type, name] = urn.split("::");
   return `${className(type)} ${name}`;

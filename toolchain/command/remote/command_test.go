@@ -298,6 +298,10 @@ func TestSecretsStayMarked(t *testing.T) {
 				t.Errorf("%s of the %s is not marked as secret", key, name)
 			}
 		}
+		// Twice, as in a state that the official plugin has written.
+		if !properties["connection"].SecretValue().Element.ObjectValue()["privateKey"].IsSecret() {
+			t.Errorf("privateKey in the connection of the %s is not marked as secret", name)
+		}
 	}
 	if command.outputs["stdout"].ContainsSecrets() {
 		t.Error("stdout is secret because an argument is: a program marks it where needed (additionalSecretOutputs)")

@@ -38,12 +38,12 @@ type ProxyConnection struct{ endpoint }
 // endpoint has the fields that a host and its proxy share. Annotations set the defaults.
 type endpoint struct {
 	User               *string  `pulumi:"user,optional"`
-	Password           *string  `pulumi:"password,optional"`
+	Password           *string  `pulumi:"password,optional" provider:"secret"`
 	Host               string   `pulumi:"host"`
 	HostKey            *string  `pulumi:"hostKey,optional"`
 	Port               *float64 `pulumi:"port,optional"`
-	PrivateKey         *string  `pulumi:"privateKey,optional"`
-	PrivateKeyPassword *string  `pulumi:"privateKeyPassword,optional"`
+	PrivateKey         *string  `pulumi:"privateKey,optional" provider:"secret"`
+	PrivateKeyPassword *string  `pulumi:"privateKeyPassword,optional" provider:"secret"`
 	AgentSocketPath    *string  `pulumi:"agentSocketPath,optional"`
 	DialErrorLimit     *int     `pulumi:"dialErrorLimit,optional"`
 	PerDialTimeout     *int     `pulumi:"perDialTimeout,optional"`
@@ -80,8 +80,8 @@ func (e *endpoint) annotate(a infer.Annotator) {
 }
 
 // errHostKey marks a host whose key is not the expected one. Dialing again cannot fix that.
-var errHostKey = errors.New("the host key is not the expected one: if the host was reinstalled, set hostKey to its new" +
-	" key; if not, somebody else answers at this address")
+var errHostKey = errors.New("the host key is not the expected one: if the host was not reinstalled, somebody else answers" +
+	" at this address")
 
 // dial connects to the host and logs in. It tries again as often as dialErrorLimit allows.
 func (c Connection) dial(ctx context.Context) (*ssh.Client, error) {
@@ -224,11 +224,9 @@ func (e endpoint) checkHostKey(config *ssh.ClientConfig) error {
 	if err != nil {
 		return fmt.Errorf("hostKey is not a public key in authorized_keys format: %w", err)
 	}
-	// Ask for a key of that type: a host has several keys, and shows the negotiated one.
+	// Ask for a key of that type: a host has several keys, and shows the negotiated one. For an RSA key, as the official
+	// plugin does, this asks for SHA-1 signatures, which OpenSSH makes no more from 8.8 on.
 	config.HostKeyAlgorithms = []string{expected.Type()}
-	if expected.Type() == ssh.KeyAlgoRSA {
-		config.HostKeyAlgorithms = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
-	}
 	config.HostKeyCallback = func(_ string, _ net.Addr, key ssh.PublicKey) error {
 		if !bytes.Equal(key.Marshal(), expected.Marshal()) {
 			return fmt.Errorf("%w (expected %s, got %s)", errHostKey, ssh.FingerprintSHA256(expected), ssh.FingerprintSHA256(key))

@@ -113,6 +113,16 @@ func TestHostKey(t *testing.T) {
 	}
 }
 
+// OpenSSH refuses SHA-1 signatures, and the plugin asks for no others. So a host is better known by a key of another type.
+func TestExpectedRSAKeyNeedsAnOldServer(t *testing.T) {
+	server := startProgram(t, sshdProgram, newRSAKey)
+	connection := with(server.connection(), map[string]any{"hostKey": server.hostKey})
+	err := startEngine(t).resource("Command").create(map[string]any{"connection": connection, "create": "true"})
+	if err == nil || !strings.Contains(err.Error(), "no common algorithm for host key") {
+		t.Errorf("error: %v", err)
+	}
+}
+
 func TestRefusedAndBrokenKeys(t *testing.T) {
 	server := startSSHD(t)
 	stranger, _ := newKey(t)

@@ -158,6 +158,11 @@ func sdkContract(t *testing.T) contract {
 			}
 			properties[match[1]] = entry
 		}
+		// The SDK does not show these, because it makes a connection a secret as a whole. Without them, a change between this
+		// plugin and the official one would run every command again.
+		for _, name := range []string{"password", "privateKey", "privateKeyPassword"} {
+			set(properties, name, func(p *property) { p.Secret = true })
+		}
 		result.Types["command:remote:"+name] = properties
 	}
 
