@@ -1,7 +1,20 @@
 import { spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
-import { Client, configFile, eventually, labFolder, must, onNode, report, root, run, since, upWith } from "./lab";
+import {
+  Client,
+  configFile,
+  eventually,
+  labFolder,
+  must,
+  onNode,
+  report,
+  root,
+  run,
+  since,
+  sleep,
+  upWith,
+} from "./lab";
 import { changedBy, expectSteadyState, realServers, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
@@ -38,6 +51,55 @@ function secrets(): string[] {
   };
   collect(JSON.parse(state));
   return [...found].filter((text) => text.length > 7);
+}
+
+/** Registers clients on a node, one after the other, until it is ended. Gives those that the database has acknowledged. */
+function keepRegistering(node: string, prefix: string): () => string[] {
+  const file = path.join(labFolder, `registered-${node}.log`);
+  const out = fs.openSync(file, "w");
+  const guid = `${prefix}-${node}-$i`;
+  const statements = `INSERT INTO Clients (GUID, HOSTNAME) VALUES ('${guid}', 'test'); SELECT '${guid}';`;
+  const child = spawn(
+    "lab/ssh",
+    [node, `i=0; while echo "${statements}"; do i=$((i + 1)); done | mysql --skip-column-names --unbuffered smt`],
+    { cwd: root, stdio: ["ignore", out, "ignore"] },
+  );
+  fs.closeSync(out);
+  return () => {
+    child.kill();
+    // The last line may be cut off.
+    return fs.readFileSync(file, "utf8").split("\n").slice(0, -1);
+  };
+}
+
+/** Resets a node while both write: both must have every acknowledged change once, and go on by themselves. */
+async function resetWhileBusy(round: number): Promise<void> {
+  onNode("node1", "mysql smt -e \"DELETE FROM Clients WHERE HOSTNAME = 'test'\"");
+  const writers = realServers.map((node) => keepRegistering(node, `reset-${round}`));
+  await sleep(15);
+  must("lab/vcenter", "reset", "node2");
+  await sleep(5);
+  const acknowledged = writers.flatMap((end) => end());
+  report(`reset ${round}: registrations acknowledged`, acknowledged.length);
+  for (const node of realServers) {
+    expect(acknowledged.filter((guid) => guid.includes(`-${node}-`)).length).toBeGreaterThan(10);
+  }
+  await eventually(300, () => expectSteadyState());
+  for (const node of realServers) {
+    await eventually(120, () => expect([node, replicates(node)]).toEqual([node, "Yes Yes"]));
+  }
+  // A GUID is unique, so none is there twice.
+  await eventually(300, () => expect(registered("node2")).toBe(registered("node1")));
+  const found = new Set(registered("node1").split(" "));
+  expect(acknowledged.filter((guid) => !found.has(guid))).toEqual([]);
+  onNode("node1", "mysql smt -e \"DELETE FROM Clients WHERE HOSTNAME = 'test'\"");
+}
+
+/** Ten resets of a node with a busy database, about two minutes each. */
+export function resets(): void {
+  describe("the databases survive a reset while both are busy", () => {
+    test.each(Array.from({ length: 10 }, (_, index) => index + 1))("for the %i. time", resetWhileBusy);
+  });
 }
 
 /** The databases lose nothing when a part of the system stops. Also: changes of the service while it serves. */
@@ -81,6 +143,42 @@ export function database(): void {
       }
       report("databases see each other to both have all", since(start));
       expect(registered("node1")).toBe(registered("node2"));
+    });
+
+    test("have each change once after a reset while both are busy", () => resetWhileBusy(0));
+
+    test("that went back in time are reported, and get the data of the other", async () => {
+      const server = (command: string): string => onNode("node2", `systemctl ${command} mariadb`);
+      server("stop");
+      onNode("node2", "cp -a /var/lib/mysql /var/lib/mysql.backup");
+      server("start");
+      realServers.forEach((node) => register(node, `since-backup-${node}`));
+      for (const node of realServers) {
+        await eventually(60, () => expect(registered(node)).toContain(`since-backup-${peerOf(node)}`));
+      }
+      const before = registered("node1");
+      server("stop");
+      onNode("node2", "rm -rf /var/lib/mysql && mv /var/lib/mysql.backup /var/lib/mysql");
+      server("start");
+      // Its own changes come back to it.
+      await eventually(120, () => expect(onNode("node2", "mysql -N -e 'CALL smt_ha.lost()'")).not.toBe(""));
+
+      const { code, output } = run("lab/stack", "dev", "up", "--replace", "**-database-survey");
+      expect(code).not.toBe(0);
+      expect(output).toContain("node2: step database/survey failed");
+      expect(output).toContain("went back in time");
+      expect(output).toContain("on node2 only: mysql -e 'DROP DATABASE smt_ha'");
+      expect(registered("node1")).toBe(before);
+
+      onNode("node2", "mysql -e 'DROP DATABASE smt_ha'");
+      must("lab/stack", "dev", "up", "--replace", "**node2-database-configure");
+      for (const node of realServers) {
+        expect(registered(node)).toBe(before);
+        register(node, `restored-${node}`);
+      }
+      for (const node of realServers) {
+        await eventually(60, () => expect(registered(node)).toContain(`restored-${peerOf(node)}`));
+      }
     });
   });
 

@@ -61,6 +61,16 @@ export class DatabaseNode {
     return this.node.check(`mysql -N -B ${database}`, statements).trimEnd();
   }
 
+  /** Stops the server as a power failure does. */
+  kill(): void {
+    this.node.check("kill -9 $(cat /run/mysqld/pid) && rm /run/mysqld/pid; sleep 0.2");
+  }
+
+  /** Starts the server, or restarts it. */
+  startServer(): void {
+    this.node.check("bash /run/doubles/start-mariadb");
+  }
+
   addClient(guid: string): void {
     this.sql(`INSERT INTO Clients (GUID) VALUES ('${guid}'); INSERT INTO Registration VALUES ('${guid}', 1)`);
   }

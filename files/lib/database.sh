@@ -74,6 +74,42 @@ link() {
 # link_forget: removes the replication link, also for the time after a restart.
 link_forget() { echo "DELETE FROM smt_ha.state WHERE name = 'link'; STOP SLAVE; RESET SLAVE" | sql_unlogged; }
 
+# database_has_gtid: whether the server has MariaDB's global transaction IDs, DOMAIN-SERVER-NUMBER. Each database counts its
+# own changes in a domain of its own.
+database_has_gtid() { [ -n "$(echo "SHOW VARIABLES LIKE 'gtid_slave_pos'" | sql)" ]; }
+
+# database_reseed NODE: how to give a node's database the data of the other nodes.
+database_reseed() {
+  printf '%s' "on $1 only: mysql -e 'DROP DATABASE smt_ha'; then pulumi up --replace '**$1-database-configure'"
+}
+
+# need_history: ends the step if this database went back in time. Its own changes come back to it on their way round the
+# ring, where they are counted and skipped: then it has received more of them than it has ever made. A procedure compares,
+# so that the answer is kept whoever asks first, with however few privileges: the database makes more changes meanwhile.
+need_history() {
+  database_has_gtid || return 0
+  recall lost >/dev/null
+  sql_unlogged <<'SQL' >"$STEP_DIR/lost"
+DELIMITER //
+CREATE OR REPLACE PROCEDURE smt_ha.lost()
+BEGIN
+  DECLARE own VARCHAR(64) DEFAULT CONCAT('(^|,)', @@global.gtid_domain_id, '-[0-9]+-\\K[0-9]+');
+  DECLARE received BIGINT UNSIGNED DEFAULT CONCAT('0', REGEXP_SUBSTR(@@global.gtid_slave_pos, own));
+  DECLARE made BIGINT UNSIGNED DEFAULT CONCAT('0', REGEXP_SUBSTR(@@global.gtid_binlog_pos, own));
+  IF received > made THEN
+    INSERT IGNORE INTO smt_ha.state (name, value) VALUES ('lost', NOW());
+  END IF;
+  SELECT value FROM smt_ha.state WHERE name = 'lost';
+END;
+//
+DELIMITER ;
+CALL smt_ha.lost();
+SQL
+  ! [ -s "$STEP_DIR/lost" ] || fail \
+    "this node's database went back in time: the others have changes of it that it has lost, as after a restore" \
+    "give it the data of the others; $(database_reseed "$(uname -n)")"
+}
+
 # Markers are rows that show how far a change of one database has reached the others. Each database writes its own only.
 # mark VALUE: writes this database's marker.
 mark() {
