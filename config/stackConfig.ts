@@ -52,8 +52,8 @@ export interface SshConfig extends Omit<SshAccess, "address" | "privateKey"> {
 /** The virtual machines to create. */
 export interface MachineConfig
   extends VspherePlacementArgs, Omit<MachineArgs, "placement" | "ignoredAddresses" | "resize"> {
-  /** The node whose VM may be restarted to be resized; empty: none. */
-  readonly resizeNode: string;
+  /** The node whose VM may be restarted to be resized. */
+  readonly resizeNode?: string;
 }
 
 /** The shared disk. */

@@ -36,7 +36,6 @@ test("the lab's configuration, exactly", () => {
       template: "debian12",
       cpus: 1,
       memoryMiB: 1536,
-      resizeNode: "",
       protect: false,
     },
     disk: {
