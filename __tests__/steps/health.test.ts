@@ -4,7 +4,7 @@ import { DatabaseNode, databaseFiles, DatabaseStack, sharedFolder } from "../sup
 import { succeed } from "../support/node";
 
 // Real servers start, stop and wait for each other.
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** Stand-in for Apache, which these tests don't need whole: runs the page's script for each request on port 80. */
 const webServer = `

@@ -82,7 +82,7 @@ export class TestNode {
   /** Gives it a default gateway, 192.0.2.1, for the eye of a step only: what is not on the node stays unreachable at once. */
   addDefaultRoute(): void {
     this.check(
-      "ip link add gateway type dummy && ip link set gateway up && ip route add unreachable default && " +
+      "ip link add gateway type bridge && ip link set gateway up && ip route add unreachable default && " +
         "ip route add default via 192.0.2.1 dev gateway onlink metric 9",
     );
   }
