@@ -90,11 +90,12 @@ export class OcfsMount extends StepComponent implements SharedFileSystem {
 }
 
 /**
- * At level 20, the monitor writes a file past the cache. At level 0, it would only read the table of mounts, where a file
- * system stays whose disk is away. A node that can't write is fenced: it can't unmount, and may hold locks that others
- * wait for. The limit spares the nodes when the storage is away for a minute. crm wants OCF_CHECK_LEVEL last.
+ * At level 10, the monitor reads the device past the cache. At level 0, it would only read the table of mounts, where a file
+ * system stays whose disk is away. A node that can't read is fenced: it can't unmount, and may hold locks that others wait
+ * for. At level 20, the monitor would write, and fail on those others too. The limit spares the nodes when the storage is
+ * away for a minute. crm wants OCF_CHECK_LEVEL last.
  */
-const fileSystemMonitor = "op monitor interval=20 timeout=100 on-fail=fence OCF_CHECK_LEVEL=20";
+const fileSystemMonitor = "op monitor interval=20 timeout=80 on-fail=fence OCF_CHECK_LEVEL=10";
 
 /**
  * DLM, o2cb where it is needed, and the file system on every SMT node, as crm shell text with the guide's names. The
