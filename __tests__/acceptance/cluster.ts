@@ -1,4 +1,4 @@
-import { Client, eventually, inLab, must, onNode, report, run, since, sleep } from "./lab";
+import { Client, eventually, inLab, onNode, report, run, since, sleep } from "./lab";
 import { ask, expectSteadyState, full, realServers, table, tableOf, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
@@ -99,7 +99,8 @@ export function cluster(): void {
       // Two failed checks, each up to a check interval after what it is about, with both services' time to answer.
       await eventually(2 * 20 + 2 * 2 * 5 + 10, () => expect(table()).toEqual(tableOf("node2")));
       report("path lost to real server out", since(start));
-      expect(run("lab/client", "curl", "-s", "http://192.0.2.11/test.html").output).toMatch(/^the check of the files/);
+      const why = "curl -s -m 20 http://127.0.0.1/test.html";
+      expect(onNode("node1", why)).toMatch(/^the check of the files takes longer/);
       const client = new Client();
       await eventually(300, () => expect(onNode("node1", bootId)).not.toBe(boots[0]));
       report("path lost to node fenced and up", since(start));
@@ -152,16 +153,6 @@ export function cluster(): void {
       report("fenced to steady state", since(start));
     });
 
-    test("survives a pulled plug in the same way", async () => {
-      const start = Date.now();
-      must("lab/vcenter", "power-off", "node2");
-      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
-      expect(ask("https")).toBe("still alive");
-      must("lab/vcenter", "power-on", "node2");
-      await eventually(300, expectSteadyState);
-      report("plug pulled to steady state", since(start));
-    });
-
     test("restarts a node whose kernel has panicked", async () => {
       const boot = onNode("node2", bootId);
       const start = Date.now();
@@ -176,21 +167,21 @@ export function cluster(): void {
 
     test("comes back by itself after the SAN was away for longer than any node can bear", async () => {
       const address = "192.0.2.3/24 dev lab0";
-      const boots = nodes.map((node) => onNode(node, bootId));
+      const boots = realServers.map((node) => onNode(node, bootId));
       const start = Date.now();
       inLab(`ip address delete ${address}`);
       try {
         for (const node of realServers) {
           onNode(node, "(date >/smt/out-$(hostname); sync) >/dev/null 2>&1 &");
         }
-        // Until every node has restarted, and the initiator's own service has given up.
+        // Until the nodes with the file system have restarted, and the initiator's own service has given up.
         await eventually(600, () =>
-          nodes.forEach((node, index) => {
+          realServers.forEach((node, index) => {
             expect(onNode(node, bootId)).not.toBe(boots[index]);
             expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed");
           }),
         );
-        report("SAN away to all nodes restarted and given up", since(start));
+        report("SAN away to restarted and given up", since(start));
       } finally {
         inLab(`ip address add ${address}`);
       }
