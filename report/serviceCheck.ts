@@ -60,7 +60,8 @@ export function checkService(
 }
 
 /**
- * Asks one server for its health page, past the director.
+ * Asks one server for its health page, past the director. With `?link`, it is not healthy without a working replication link
+ * either, even if no other server has one.
  *
  * @throws Unreachable, WrongAnswer
  */
@@ -69,8 +70,9 @@ export async function checkServer(
   { request, receive }: HealthPage,
   { port = servicePorts.http, timeout = defaultTimeout }: { port?: number; timeout?: number } = {},
 ): Promise<void> {
-  await askPage(`http://${address}/${request}`, receive, timeout, (handle) =>
-    http.get({ host: address, port, path: `/${request}`, timeout, agent: false }, handle),
+  const page = `${request}?link`;
+  await askPage(`http://${address}/${page}`, receive, timeout, (handle) =>
+    http.get({ host: address, port, path: `/${page}`, timeout, agent: false }, handle),
   );
 }
 

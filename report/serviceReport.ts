@@ -135,7 +135,7 @@ async function describeNode(
     isServer ? failureOf(checkServer(node.address, facts)) : undefined,
   ]);
   if (health instanceof WrongAnswer) {
-    warn(`${node.name} gets no clients: ${health.message}`);
+    warn(`${node.name} is not healthy: ${health.message}`);
     return `not healthy: ${health.message}`;
   }
   if (ssh && (health || !isServer)) {

@@ -31,8 +31,10 @@ const foreign = certificate("other.example.com");
 let answer: { status: number; body: string; type?: string };
 const servers: http.Server[] = [];
 const handler: http.RequestListener = (request, response) => {
-  const known =
-    /^(smt\.example\.com|127\.0\.0\.1(:\d+)?)$/.test(request.headers.host ?? "") && request.url === "/test.html";
+  // A server is asked for its link too, the service is not.
+  const known = /^(smt\.example\.com\/test\.html|127\.0\.0\.1(:\d+)?\/test\.html\?link)$/.test(
+    `${request.headers.host}${request.url}`,
+  );
   response
     .writeHead(known ? answer.status : 404, { "content-type": answer.type ?? "text/html" })
     .end(known ? answer.body : "");
@@ -120,7 +122,7 @@ describe("a server", () => {
     answer = { status: 503, body: "/smt is not mounted\nthe database does not answer\n", type: "text/plain" };
     await expect(ask()).rejects.toThrow(
       new WrongAnswer(
-        "http://127.0.0.1/test.html answers with status 503: /smt is not mounted; the database does not answer",
+        "http://127.0.0.1/test.html?link answers with status 503: /smt is not mounted; the database does not answer",
       ),
     );
   });
@@ -128,7 +130,7 @@ describe("a server", () => {
   test("that has no page answers wrongly, without its web server's own page", async () => {
     answer = { status: 404, body: "<h1>Not Found</h1>" };
     await expect(ask()).rejects.toThrow(
-      new WrongAnswer('http://127.0.0.1/test.html answers with status 404, without "still alive"'),
+      new WrongAnswer('http://127.0.0.1/test.html?link answers with status 404, without "still alive"'),
     );
   });
 

@@ -154,7 +154,7 @@ describe("a node", () => {
     });
     const report = await describeService(facts, false, warn);
     expect(row(report, "node2")).toMatch(/^smt: not healthy: .* \/smt is not mounted$/);
-    expect(warnings()).toEqual([expect.stringMatching(/^node2 gets no clients: .* \/smt is not mounted$/)]);
+    expect(warnings()).toEqual([expect.stringMatching(/^node2 is not healthy: .* \/smt is not mounted$/)]);
   });
 
   test("whose page can't be reached from here is not called healthy", async () => {
