@@ -5,6 +5,7 @@ import { directors } from "./directors";
 import { disk } from "./disk";
 import { interruptions } from "./interruptions";
 import { run } from "./lab";
+import { lost } from "./lost";
 import { machines } from "./machines";
 import { service } from "./service";
 import { sles } from "./sles";
@@ -13,9 +14,9 @@ import { sles } from "./sles";
 jest.setTimeout(30 * 60 * 1000);
 
 /** Each leaves the lab's stack as it found it: up, but for the first, which makes it, and the last, which ends it. */
-const parts = { interruptions, disk, cluster, service, database, resets, changes, directors, sles, machines };
+const parts = { interruptions, disk, cluster, service, database, resets, lost, changes, directors, sles, machines };
 
-/** All but the second director and the ten resets, which take a quarter of an hour and more by themselves. */
+/** All but the second director, the ten resets and the lost nodes, which take a quarter of an hour and more by themselves. */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 
