@@ -120,6 +120,7 @@ const changingFiles = [
   "/etc/ha.d/*",
   "/etc/smt.conf",
   "/etc/smt.d/*",
+  "/etc/smt-ha/health.*",
   "/etc/cron.d/*",
   "/etc/apache2/default-server.conf",
   "/etc/apache2/conf.d/*",
@@ -193,7 +194,9 @@ describe.each(["sles11", "sles12"] as const)("%s", (platform) => {
         expect(transcript(second.filter(({ calls }) => calls.length > 0))).toMatchSnapshot("second transcript");
         expect(node.run("cat /run/doubles/refused").stdout).toBe("");
         expect(
-          node.filesWith("hush").filter((file) => !/^\/(run|etc\/smt\.conf|etc\/corosync\/authkey|root)/.test(file)),
+          node
+            .filesWith("hush")
+            .filter((file) => !/^\/(run|etc\/(smt\.conf|smt-ha\/health\.cnf|corosync\/authkey)|root)/.test(file)),
         ).toEqual([]);
       } finally {
         await node.stop();

@@ -75,7 +75,10 @@ describe("node/preflight", () => {
     });
 
     test("passes the network that it was cloned with", () =>
-      expect(node.step("node/preflight", vm)).toMatchObject({ code: 0, stderr: "" }));
+      expect(node.step("node/preflight", vm)).toMatchObject({
+        code: 0,
+        stderr: "node1: node/preflight: Debian GNU/Linux 12 on eth0 192.0.2.11\n",
+      }));
 
     test("refuses another prefix, gateway and name server, and says where to change them", () => {
       expect(problems({ prefix: "16", gateway: "192.0.2.10", dns: "192.0.2.5 192.0.2.50" })).toEqual([
