@@ -31,8 +31,10 @@ export interface RealServerArgs {
 
 /**
  * One server behind the load balancer: the service address, and Apache with http, https and the health page. The page
- * answers only while the node can serve: with the shared files and, if it has one, the database. The service address is on `lo`; the node does not announce it. With `masq`, the node does not have it. The certificate must be in
- * place before: name it in `dependsOn`.
+ * answers only while the node can serve: with the shared files and, if it has one, the database.
+ *
+ * The service address is on `lo`; the node does not announce it. With `masq`, the node does not have it. The certificate
+ * must be in place before: name it in `dependsOn`.
  */
 export class RealServer extends StepComponent {
   /** IPv4 address of the node. */

@@ -116,7 +116,8 @@ service_disable() {
 # iscsi_daemon_restart: makes the daemon read the initiator's name. Its script leaves a daemon without sessions running.
 iscsi_daemon_restart() {
   ! service_active "$ISCSI_DAEMON" || iscsiadm -k 0
-  retry 10 iscsi_daemon_ended
+  retry 10 iscsi_daemon_ended || fail "$ISCSI_DAEMON does not end, so it does not read the initiator's new name" \
+    "find the sessions that keep it: iscsiadm -m session; log them out, then run 'pulumi up' again"
   service_start "$ISCSI_DAEMON"
 }
 iscsi_daemon_ended() { ! service_active "$ISCSI_DAEMON"; }
