@@ -44,6 +44,8 @@ beforeAll(async () => {
       peers: [nodes[1 - index].address],
     });
     succeed(node.step("web/health", {}, { settings, password: "hush-3" }));
+    // No answer of the database is young enough for the next check.
+    node.check("echo interval=0 >>/etc/smt-ha/health.conf");
     node.write("/root/server", webServer);
     node.check("setsid perl /root/server >/dev/null 2>&1 </dev/null 3>&- &");
   });
@@ -106,6 +108,22 @@ test("a link that is broken is named with its cause", () => {
   expect(page(node1)).toMatch(/^the replication link has stopped: .*Duplicate entry 'twice'.*\n503$/);
   node1.sql("SET sql_log_bin = 0; DELETE FROM Catalogs WHERE NAME = 'twice'");
   node1.sql("START SLAVE");
+  for (let tries = 0; page(node1) !== healthy && tries < 100; tries++) {
+    node1.node.check("sleep 0.1");
+  }
+  expect(page(node1)).toBe(healthy);
+});
+
+test("the database is asked again beside the page, which answers with what it said before", () => {
+  const [node1] = nodes;
+  node1.node.check("sed -i 's/^interval=0/interval=20/' /etc/smt-ha/health.conf");
+  const clients = (): number => Number(node1.sql("SHOW GLOBAL STATUS LIKE 'Connections'").split("\t")[1]);
+  expect(page(node1)).toBe(healthy);
+  const before = clients();
+  expect([page(node1), page(node1)]).toEqual([healthy, healthy]);
+  // Only this test's own question.
+  expect(clients() - before).toBe(1);
+  node1.node.check("sed -i 's/^interval=20/interval=0/' /etc/smt-ha/health.conf");
 });
 
 test("a server whose peer's database is gone stays in; that peer does not", () => {
