@@ -1,4 +1,4 @@
-import { Client, eventually, inLab, onNode, report, run, since, sleep } from "./lab";
+import { Client, eventually, inLab, must, onNode, report, run, since, sleep } from "./lab";
 import { ask, expectSteadyState, full, realServers, table, tableOf, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
@@ -96,8 +96,8 @@ export function cluster(): void {
       const boots = nodes.map((node) => onNode(node, bootId));
       const start = Date.now();
       onNode("node1", `nft '${withoutDisk}'`);
-      // Two failed checks, each up to a check interval after what it is about, with both services' time to answer.
-      await eventually(2 * 20 + 2 * 2 * 5 + 10, () => expect(table()).toEqual(tableOf("node2")));
+      // Two failed checks, each up to a check interval after what it is about, with all services' time to answer.
+      await eventually(120, () => expect(table()).toEqual(tableOf("node2")));
       report("path lost to real server out", since(start));
       const why = "curl -s -m 20 http://127.0.0.1/test.html";
       expect(onNode("node1", why)).toMatch(/^the check of the files takes longer/);
@@ -165,29 +165,22 @@ export function cluster(): void {
       report("kernel panic to steady state", since(start));
     });
 
-    test("comes back by itself after the SAN was away for longer than any node can bear", async () => {
+    test("starts by itself when the SAN boots long after the nodes", async () => {
       const address = "192.0.2.3/24 dev lab0";
-      const boots = realServers.map((node) => onNode(node, bootId));
-      const start = Date.now();
+      nodes.forEach((node) => must("lab/vcenter", "power-off", node));
       inLab(`ip address delete ${address}`);
       try {
-        for (const node of realServers) {
-          onNode(node, "(date >/smt/out-$(hostname); sync) >/dev/null 2>&1 &");
-        }
-        // Until the nodes with the file system have restarted, and the initiator's own service has given up.
-        await eventually(600, () =>
-          realServers.forEach((node, index) => {
-            expect(onNode(node, bootId)).not.toBe(boots[index]);
-            expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed");
-          }),
+        nodes.forEach((node) => must("lab/vcenter", "power-on", node));
+        // Until the initiator's own service has given up.
+        await eventually(420, () =>
+          nodes.forEach((node) => expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed")),
         );
-        report("SAN away to restarted and given up", since(start));
       } finally {
         inLab(`ip address add ${address}`);
       }
-      const back = Date.now();
+      const start = Date.now();
       await eventually(420, expectSteadyState);
-      report("SAN back to steady state", since(back));
+      report("SAN back to steady state", since(start));
     });
 
     test("has one configuration on all nodes after all that, and nothing has crashed", () => {
