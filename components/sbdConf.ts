@@ -40,11 +40,12 @@ SBD_TIMEOUT_ACTION=flush,reboot
 
 /**
  * Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. Fencing
- * that failed while the disk was away is tried again. Older Pacemakers look for expired failures at their recheck only.
+ * that failed while the disk was away is tried again. Older Pacemakers look for expired failures at their recheck only. A
+ * busy node needs seconds to start the agent: if it were cut off after it wrote its message, the node would be reset twice.
  */
 export function fencing({ sbd }: Pick<Platform, "sbd">, args: FencingArgs): string {
   const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
-  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 10}s no-quorum-policy=freeze cluster-recheck-interval=2min
-primitive stonith-sbd stonith:external/sbd${device} op monitor interval=3600 timeout=60 meta failure-timeout=120
+  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 30}s no-quorum-policy=freeze cluster-recheck-interval=2min
+primitive stonith-sbd stonith:external/sbd${device} op start timeout=60 interval=0 op monitor interval=3600 timeout=60 meta failure-timeout=120
 `;
 }
