@@ -92,24 +92,6 @@ export function cluster(): void {
       expect(nodes.map((node) => onNode(node, bootId))).toEqual(boots);
     });
 
-    test("takes a node that has lost only its path to the disk out, fences it, and takes it back", async () => {
-      const boots = nodes.map((node) => onNode(node, bootId));
-      const start = Date.now();
-      onNode("node1", `nft '${withoutDisk}'`);
-      // Two failed checks, each up to a check interval after what it is about, with all services' time to answer.
-      await eventually(120, () => expect(table()).toEqual(tableOf("node2")));
-      report("path lost to real server out", since(start));
-      const why = "curl -s -m 20 http://127.0.0.1/test.html";
-      expect(onNode("node1", why)).toMatch(/^the check of the files takes longer/);
-      const client = new Client();
-      await eventually(300, () => expect(onNode("node1", bootId)).not.toBe(boots[0]));
-      report("path lost to node fenced and up", since(start));
-      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
-      await eventually(300, expectSteadyState);
-      report("path lost to steady state", since(start));
-      expect(nodes.slice(1).map((node) => onNode(node, bootId))).toEqual(boots.slice(1));
-    });
-
     test("fences a node that the others no longer hear; one side serves on", async () => {
       const boots = nodes.map((node) => onNode(node, bootId));
       const client = new Client();
@@ -190,6 +172,31 @@ export function cluster(): void {
         expect(onNode(node, "find /var/lib/pacemaker/cores /var/lib/corosync -name '*core*' -type f")).toBe("");
         expect(onNode(node, "journalctl --no-pager --quiet -g 'segfault at' || true")).toBe("");
       }
+    });
+  });
+}
+
+/** One node loses its path to the storage. Some five minutes. */
+export function storage(): void {
+  describe("the cluster", () => {
+    beforeAll(() => eventually(300, expectSteadyState));
+
+    test("takes a node that has lost only its path to the disk out, fences it, and takes it back", async () => {
+      const boots = nodes.map((node) => onNode(node, bootId));
+      const start = Date.now();
+      onNode("node1", `nft '${withoutDisk}'`);
+      // Two failed checks, each up to a check interval after what it is about, with all services' time to answer.
+      await eventually(120, () => expect(table()).toEqual(tableOf("node2")));
+      report("path lost to real server out", since(start));
+      const why = "curl -s -m 20 http://127.0.0.1/test.html";
+      expect(onNode("node1", why)).toMatch(/^the check of the files takes longer/);
+      const client = new Client();
+      await eventually(300, () => expect(onNode("node1", bootId)).not.toBe(boots[0]));
+      report("path lost to node fenced and up", since(start));
+      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+      await eventually(300, expectSteadyState);
+      report("path lost to steady state", since(start));
+      expect(nodes.slice(1).map((node) => onNode(node, bootId))).toEqual(boots.slice(1));
     });
   });
 }
