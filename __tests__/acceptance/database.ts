@@ -95,10 +95,46 @@ async function resetWhileBusy(round: number): Promise<void> {
   onNode("node1", "mysql smt -e \"DELETE FROM Clients WHERE HOSTNAME = 'test'\"");
 }
 
-/** Ten resets of a node with a busy database, about two minutes each. */
+/** Ten resets of a node with a busy database, about two minutes each; and a database that is restored. */
 export function resets(): void {
   describe("the databases survive a reset while both are busy", () => {
     test.each(Array.from({ length: 10 }, (_, index) => index + 1))("for the %i. time", resetWhileBusy);
+  });
+
+  describe("databases", () => {
+    test("that went back in time are reported, and get the data of the other", async () => {
+      const server = (command: string): string => onNode("node2", `systemctl ${command} mariadb`);
+      server("stop");
+      onNode("node2", "cp -a /var/lib/mysql /var/lib/mysql.backup");
+      server("start");
+      realServers.forEach((node) => register(node, `since-backup-${node}`));
+      for (const node of realServers) {
+        await eventually(60, () => expect(registered(node)).toContain(`since-backup-${peerOf(node)}`));
+      }
+      const before = registered("node1");
+      server("stop");
+      onNode("node2", "rm -rf /var/lib/mysql && mv /var/lib/mysql.backup /var/lib/mysql");
+      server("start");
+      // Its own changes come back to it.
+      await eventually(120, () => expect(onNode("node2", "mysql -N -e 'CALL smt_ha.lost()'")).not.toBe(""));
+
+      const { code, output } = run("lab/stack", "dev", "up", "--replace", "**-database-survey");
+      expect(code).not.toBe(0);
+      expect(output).toContain("node2: step database/survey failed");
+      expect(output).toContain("went back in time");
+      expect(output).toContain("on node2 only: mysql -e 'DROP DATABASE smt_ha'");
+      expect(registered("node1")).toBe(before);
+
+      onNode("node2", "mysql -e 'DROP DATABASE smt_ha'");
+      must("lab/stack", "dev", "up", "--replace", "**node2-database-configure");
+      for (const node of realServers) {
+        expect(registered(node)).toBe(before);
+        register(node, `restored-${node}`);
+      }
+      for (const node of realServers) {
+        await eventually(60, () => expect(registered(node)).toContain(`restored-${peerOf(node)}`));
+      }
+    });
   });
 }
 
@@ -147,40 +183,6 @@ export function database(): void {
       }
       report("databases see each other to both have all", since(start));
       expect(registered("node1")).toBe(registered("node2"));
-    });
-
-    test("that went back in time are reported, and get the data of the other", async () => {
-      const server = (command: string): string => onNode("node2", `systemctl ${command} mariadb`);
-      server("stop");
-      onNode("node2", "cp -a /var/lib/mysql /var/lib/mysql.backup");
-      server("start");
-      realServers.forEach((node) => register(node, `since-backup-${node}`));
-      for (const node of realServers) {
-        await eventually(60, () => expect(registered(node)).toContain(`since-backup-${peerOf(node)}`));
-      }
-      const before = registered("node1");
-      server("stop");
-      onNode("node2", "rm -rf /var/lib/mysql && mv /var/lib/mysql.backup /var/lib/mysql");
-      server("start");
-      // Its own changes come back to it.
-      await eventually(120, () => expect(onNode("node2", "mysql -N -e 'CALL smt_ha.lost()'")).not.toBe(""));
-
-      const { code, output } = run("lab/stack", "dev", "up", "--replace", "**-database-survey");
-      expect(code).not.toBe(0);
-      expect(output).toContain("node2: step database/survey failed");
-      expect(output).toContain("went back in time");
-      expect(output).toContain("on node2 only: mysql -e 'DROP DATABASE smt_ha'");
-      expect(registered("node1")).toBe(before);
-
-      onNode("node2", "mysql -e 'DROP DATABASE smt_ha'");
-      must("lab/stack", "dev", "up", "--replace", "**node2-database-configure");
-      for (const node of realServers) {
-        expect(registered(node)).toBe(before);
-        register(node, `restored-${node}`);
-      }
-      for (const node of realServers) {
-        await eventually(60, () => expect(registered(node)).toContain(`restored-${peerOf(node)}`));
-      }
     });
   });
 
