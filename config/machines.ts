@@ -60,7 +60,7 @@ export const machinesGroup = {
       ...optional(text("the name of a node", "node1")),
       default: "",
       description:
-        "The node whose VM takes changed cpus and memoryMiB: it is shut down and started again. The other VMs keep theirs. Empty: all VMs do.",
+        "The node whose VM takes changed cpus and memoryMiB: it is shut down and started again. The other VMs keep theirs. Empty: every VM keeps its own.",
     },
     protectMachines: {
       ...flag(true),
