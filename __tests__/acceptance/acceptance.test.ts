@@ -1,5 +1,5 @@
 import { changes } from "./changes";
-import { cluster, storage } from "./cluster";
+import { cluster, fencing } from "./cluster";
 import { database, resets } from "./database";
 import { directors } from "./directors";
 import { disk } from "./disk";
@@ -18,7 +18,7 @@ const parts = {
   interruptions,
   disk,
   cluster,
-  storage,
+  fencing,
   service,
   database,
   resets,
@@ -29,7 +29,7 @@ const parts = {
   machines,
 };
 
-/** All but those that take long by themselves: the lost path, the second director, the ten resets and the lost nodes. */
+/** All but those that take long by themselves: more ways to be fenced, a second director, ten resets and lost nodes. */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 

@@ -111,40 +111,19 @@ export function cluster(): void {
       expect(failed).toEqual([]);
     });
 
-    test("takes a node back whose corosync was killed", async () => {
-      const start = Date.now();
-      onNode("node2", "pkill -9 -x corosync");
-      await eventually(60, () => expect(onNode("node1", "crm_mon -1 -n")).not.toMatch(/Node node2[^\n]*online/));
-      await eventually(300, expectSteadyState);
-      report("corosync killed to steady state", since(start));
-    });
-
-    test("fences a node, serves on without it, and takes it back without hands", async () => {
-      const boot = onNode("node2", bootId);
-      const start = Date.now();
-      expect(run("lab/ssh", "node1", "stonith_admin --reboot node2 --timeout 120").code).toBe(0);
-      report("fencing", since(start));
-      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
-      const answers = new Set<string>();
-      await eventually(300, () => {
-        answers.add(run("lab/client", "curl", "-sf", "--max-time", "5", "http://192.0.2.10/test.html").output.trim());
-        expect(onNode("node2", bootId)).not.toBe(boot);
-        expectSteadyState();
-      });
-      expect([...answers]).toEqual(["still alive"]);
-      report("fenced to steady state", since(start));
-    });
-
-    test("restarts a node whose kernel has panicked", async () => {
+    test("fences a node whose kernel has panicked, serves on without it, and takes it back without hands", async () => {
       const boot = onNode("node2", bootId);
       const start = Date.now();
       onNode("node2", "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &");
       await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
+      report("kernel panic to real server out", since(start));
+      const client = new Client();
       await eventually(300, () => {
         expect(onNode("node2", bootId)).not.toBe(boot);
         expectSteadyState();
       });
       report("kernel panic to steady state", since(start));
+      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
     });
 
     test("starts by itself when the SAN boots long after the nodes", async () => {
@@ -176,10 +155,30 @@ export function cluster(): void {
   });
 }
 
-/** One node loses its path to the storage. Some five minutes. */
-export function storage(): void {
+/** More of what a node is fenced for. Some ten minutes. */
+export function fencing(): void {
   describe("the cluster", () => {
     beforeAll(() => eventually(300, expectSteadyState));
+
+    test("takes a node back whose corosync was killed", async () => {
+      const start = Date.now();
+      onNode("node2", "pkill -9 -x corosync");
+      await eventually(60, () => expect(onNode("node1", "crm_mon -1 -n")).not.toMatch(/Node node2[^\n]*online/));
+      await eventually(300, expectSteadyState);
+      report("corosync killed to steady state", since(start));
+    });
+
+    test("fences a node by hand", async () => {
+      const boot = onNode("node2", bootId);
+      const start = Date.now();
+      expect(run("lab/ssh", "node1", "stonith_admin --reboot node2 --timeout 120").code).toBe(0);
+      report("fencing", since(start));
+      await eventually(300, () => {
+        expect(onNode("node2", bootId)).not.toBe(boot);
+        expectSteadyState();
+      });
+      report("fenced to steady state", since(start));
+    });
 
     test("takes a node that has lost only its path to the disk out, fences it, and takes it back", async () => {
       const boots = nodes.map((node) => onNode(node, bootId));

@@ -32,6 +32,12 @@ export function must(command: string, ...args: string[]): string {
 /** Runs a shell command on a node, as root. */
 export const onNode = (node: string, command: string): string => must("lab/ssh", node, command);
 
+/** What each of some shell commands prints on a node. In one session, since a session costs an emulated node a second. */
+export const eachOnNode = (node: string, ...commands: string[]): string[] =>
+  onNode(node, `{ ${commands.join("; echo @@; ")}; } 2>&1 || true`)
+    .split("@@")
+    .map((text) => text.trim());
+
 /** Runs a shell command in the lab's network. */
 export const inLab = (command: string): string => must("lab/exec", "sh", "-c", command);
 

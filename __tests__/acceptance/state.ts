@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import * as fs from "fs";
 import * as path from "path";
-import { must, onNode, root } from "./lab";
+import { eachOnNode, must, onNode, root } from "./lab";
 
 export const realServers = ["node1", "node2"];
 export const sharedDisk = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
@@ -22,11 +22,14 @@ export const twoDirectors = (
 export const activeDirector = (): string =>
   onNode("node1", "crm_resource --resource Director --locate 2>&1").split(" ").pop() ?? "";
 
-/** A director's real servers with weight, such as `80 192.0.2.11`. */
-export const table = (director = "node3"): string[] =>
-  [...onNode(director, "ipvsadm -Sn").matchAll(/-a -t 192\.0\.2\.10:(\d+) -r ([\d.]+):\d+ .*-w [1-9]/g)]
+/** The real servers with weight in a table as `ipvsadm -Sn` prints it, such as `80 192.0.2.11`. */
+const withWeight = (rules: string): string[] =>
+  [...rules.matchAll(/-a -t 192\.0\.2\.10:(\d+) -r ([\d.]+):\d+ .*-w [1-9]/g)]
     .map(([, port, server]) => `${port} ${server}`)
     .sort();
+
+/** A director's real servers with weight. */
+export const table = (director = "node3"): string[] => withWeight(onNode(director, "ipvsadm -Sn"));
 
 /** The table while all real servers, or only these, are healthy. */
 export const tableOf = (...servers: string[]): string[] =>
@@ -39,23 +42,33 @@ export const ask = (scheme: "http" | "https"): string =>
 
 /** The state that every test must leave behind. */
 export function expectSteadyState({ nodes, directors } = threeNodes): void {
-  const monitor = onNode("node1", "crm_mon -R -r -n -1");
+  const [monitor, errors, slots, located] = eachOnNode(
+    "node1",
+    "crm_mon -R -r -n -1",
+    "crm_verify -LV",
+    `sbd -d ${sharedDisk}-part1 list`,
+    "crm_resource --resource Director --locate",
+  );
   expect(monitor).toContain("partition with quorum");
   for (const node of nodes) {
     expect(monitor).toMatch(new RegExp(`Node ${node}( \\(\\d+\\))?: online`));
+    expect(slots).toMatch(new RegExp(`\t${node}\tclear`));
   }
   expect(monitor.match(/Node node\d/g)).toHaveLength(nodes.length);
   expect(monitor).not.toMatch(/FAILED|Failed|UNCLEAN/);
-  expect(onNode("node1", "crm_verify -LV 2>&1")).toBe("");
-  const slots = onNode("node1", `sbd -d ${sharedDisk}-part1 list`);
+  expect(errors).toBe("");
   for (const node of nodes) {
-    expect(slots).toMatch(new RegExp(`\t${node}\tclear`));
-    expect(onNode(node, "grep -c ' /smt ocfs2 ' /proc/mounts || true")).toBe(realServers.includes(node) ? "1" : "0");
-  }
-  const active = activeDirector();
-  for (const director of directors) {
-    expect(table(director)).toEqual(director === active ? full : []);
-    expect(onNode(director, "ip -o -4 address show to 192.0.2.10 | wc -l")).toBe(director === active ? "1" : "0");
+    const isDirector = directors.includes(node);
+    const [mounts, addresses, rules] = eachOnNode(
+      node,
+      "grep -c ' /smt ocfs2 ' /proc/mounts",
+      "ip -o -4 address show to 192.0.2.10 dev eth0 | wc -l",
+      isDirector ? "ipvsadm -Sn" : "true",
+    );
+    expect(mounts).toBe(realServers.includes(node) ? "1" : "0");
+    const active = isDirector && located.endsWith(node);
+    expect(addresses).toBe(active ? "1" : "0");
+    expect(withWeight(rules)).toEqual(active ? full : []);
   }
 }
 
