@@ -10,7 +10,7 @@ import { OcfsMount } from "./components/ocfsMount";
 import { RealServer } from "./components/realServer";
 import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
-import { lookUpPlacement } from "./components/vspherePlacement";
+import { lookUpPlacement, separateHosts } from "./components/vspherePlacement";
 import { loadConfig } from "./config";
 import { serviceReport } from "./report/serviceReport";
 
@@ -43,6 +43,15 @@ const clusterNodes = config.nodes.map(
 );
 const smtNodes = clusterNodes.filter((node) => node.role === "smt");
 const directors = clusterNodes.filter((node) => node.role === "director");
+
+if (config.machines?.drsCluster) {
+  separateHosts("separate-hosts", {
+    ...config.machines,
+    drsCluster: config.machines.drsCluster,
+    rule: `smt-ha ${config.cluster.name}`,
+    machines: clusterNodes.flatMap(({ machine }) => machine ?? []),
+  });
+}
 
 // (4, 13) Each node's firewall.
 const firewall = new NodeFirewall("firewall", {

@@ -75,6 +75,8 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   readonly sshPort: number;
   readonly initiatorName: string;
   readonly host: RemoteHost;
+  /** Its VM; undefined if the host exists already. */
+  readonly machine?: vsphere.VirtualMachine;
   /** CPUs and memory for which its VM may be restarted in this run; undefined if it may not. */
   readonly resizedTo?: pulumi.Output<string>;
   /** The node matches the configuration, resolves its peers, has its packages and follows a time server. */
@@ -94,6 +96,7 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
     this.initiatorName = args.initiatorName;
 
     const vm = args.machine && this.clone(args, args.machine);
+    this.machine = vm;
     if (args.machine?.resize) {
       this.resizedTo = pulumi.interpolate`${args.machine.cpus} CPUs, ${args.machine.memoryMiB} MiB`;
     }

@@ -48,6 +48,38 @@ export function lookUpPlacement(args: VspherePlacementArgs): VspherePlacement {
   };
 }
 
+/** Machines that are to run on different hosts. */
+export interface SeparateHostsArgs {
+  readonly datacenter: string;
+  /** Name of the cluster of hosts. */
+  readonly drsCluster: string;
+  /** Name of the rule, unique in the cluster. */
+  readonly rule: string;
+  readonly machines: readonly vsphere.VirtualMachine[];
+}
+
+/**
+ * A rule by which DRS runs each machine on a host of its own, if the cluster has enough of them. If it has not, machines share
+ * a host: a rule that must be followed would keep vSphere HA from starting a machine again.
+ */
+export function separateHosts(
+  name: string,
+  { datacenter, drsCluster, rule, machines }: SeparateHostsArgs,
+  opts?: pulumi.CustomResourceOptions,
+): vsphere.ComputeClusterVmAntiAffinityRule {
+  const datacenterId = vsphere.getDatacenterOutput({ name: datacenter }).id;
+  return new vsphere.ComputeClusterVmAntiAffinityRule(
+    name,
+    {
+      name: rule,
+      computeClusterId: vsphere.getComputeClusterOutput({ name: drsCluster, datacenterId }).id,
+      virtualMachineIds: machines.map(({ id }) => id),
+      mandatory: false,
+    },
+    opts,
+  );
+}
+
 /** Stands for a template that was not found: a machine that is to be cloned from it fails, and says why. */
 function missingTemplate({ template, datacenter }: VspherePlacementArgs, error: unknown): Template {
   const cause = `the template ${template} was not found in ${datacenter}`;

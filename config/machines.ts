@@ -62,6 +62,12 @@ export const machinesGroup = {
       description:
         "The node whose VM takes changed cpus and memoryMiB: it is shut down and started again. The other VMs keep theirs. Empty: every VM keeps its own.",
     },
+    drsCluster: {
+      ...optional(text("the name of a cluster of hosts", "cluster1")),
+      default: "",
+      description:
+        "The cluster of ESXi hosts, by name, that the VMs are in: a rule of its DRS runs each VM on another host if there are enough. Empty: no rule.",
+    },
     protectMachines: {
       ...flag(true),
       default: true,
@@ -122,5 +128,6 @@ export const machineConfig = (values: Values<MachineKeys>, placement: VspherePla
   memoryMiB: values.memoryMiB,
   diskGiB: values.diskGiB || undefined,
   resizeNode: values.resizeNode,
+  drsCluster: values.drsCluster,
   protect: values.protectMachines,
 });

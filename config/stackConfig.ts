@@ -54,6 +54,8 @@ export interface MachineConfig
   extends VspherePlacementArgs, Omit<MachineArgs, "placement" | "ignoredAddresses" | "resize"> {
   /** The node whose VM may be restarted to be resized. */
   readonly resizeNode?: string;
+  /** Name of the cluster of hosts whose DRS keeps the VMs on different hosts. */
+  readonly drsCluster?: string;
 }
 
 /** The shared disk. */

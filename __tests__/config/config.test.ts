@@ -31,11 +31,12 @@ test("the lab's configuration, exactly", () => {
     machines: {
       datacenter: "lab",
       datastore: "local",
-      resourcePool: "esxi1/Resources",
+      resourcePool: "cluster1/Resources",
       network: "VM Network",
       template: "debian12",
       cpus: 1,
       memoryMiB: 1536,
+      drsCluster: "cluster1",
       protect: false,
     },
     disk: {

@@ -5,6 +5,11 @@ import * as pulumi from "@pulumi/pulumi";
 import * as utilities from "./utilities";
 
 // Export members:
+export { ComputeClusterVmAntiAffinityRuleArgs, ComputeClusterVmAntiAffinityRuleState } from "./computeClusterVmAntiAffinityRule";
+export type ComputeClusterVmAntiAffinityRule = import("./computeClusterVmAntiAffinityRule").ComputeClusterVmAntiAffinityRule;
+export const ComputeClusterVmAntiAffinityRule: typeof import("./computeClusterVmAntiAffinityRule").ComputeClusterVmAntiAffinityRule = null as any;
+utilities.lazyLoad(exports, ["ComputeClusterVmAntiAffinityRule"], () => require("./computeClusterVmAntiAffinityRule"));
+
 export { FolderArgs, FolderState } from "./folder";
 export type Folder = import("./folder").Folder;
 export const Folder: typeof import("./folder").Folder = null as any;
@@ -67,6 +72,8 @@ const _module = {
     version: utilities.getVersion(),
     construct: (name: string, type: string, urn: string): pulumi.Resource => {
         switch (type) {
+            case "vsphere:index/computeClusterVmAntiAffinityRule:ComputeClusterVmAntiAffinityRule":
+                return new ComputeClusterVmAntiAffinityRule(name, <any>undefined, { urn })
             case "vsphere:index/folder:Folder":
                 return new Folder(name, <any>undefined, { urn })
             case "vsphere:index/virtualMachine:VirtualMachine":
@@ -76,6 +83,7 @@ const _module = {
         }
     },
 };
+pulumi.runtime.registerResourceModule("vsphere", "index/computeClusterVmAntiAffinityRule", _module)
 pulumi.runtime.registerResourceModule("vsphere", "index/folder", _module)
 pulumi.runtime.registerResourceModule("vsphere", "index/virtualMachine", _module)
 pulumi.runtime.registerResourcePackage("vsphere", {

@@ -22,7 +22,7 @@ const Version = "4.17.0"
 var Schema []byte
 
 var (
-	resources   = []string{"vsphere_folder", "vsphere_virtual_machine"}
+	resources   = []string{"vsphere_compute_cluster_vm_anti_affinity_rule", "vsphere_folder", "vsphere_virtual_machine"}
 	dataSources = []string{
 		"vsphere_compute_cluster",
 		"vsphere_datacenter",

@@ -36,6 +36,7 @@ const (
 // Names of the inventory.
 const (
 	Datacenter = "lab"
+	Cluster    = "cluster1"
 	Host       = "esxi1"
 	Datastore  = "local"
 	Network    = "VM Network"

@@ -26,12 +26,16 @@ var allowed = set(
 	// virtual machines, see type machine
 	"CloneVM_Task", "CustomizeVM_Task", "Destroy_Task", "PowerOffVM_Task", "PowerOnVM_Task", "RebootGuest",
 	"ReconfigVM_Task", "ResetVM_Task", "ShutdownGuest",
+	// the cluster, see type cluster
+	"ReconfigureComputeResource_Task",
 )
 
 // handle receives every call first and refuses methods that are not allowed. It redirects calls on the simulator's machines
-// to the lab's, by registering the latter in the session: the simulator looks for objects there first.
+// and cluster to the lab's, by registering the latter in the session: the simulator looks for objects there first.
 func (inv *inventory) handle(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
-	vm, isMachine := inv.registry.Get(method.This).(*simulator.VirtualMachine)
+	target := inv.registry.Get(method.This)
+	vm, isMachine := target.(*simulator.VirtualMachine)
+	hosts, isCluster := target.(*simulator.ClusterComputeResource)
 	destroysOther := method.Name == "Destroy_Task" && !isMachine
 	switch {
 	case method.This.Type == "VirtualMachine" && !isMachine:
@@ -41,6 +45,8 @@ func (inv *inventory) handle(ctx *simulator.Context, method *simulator.Method) (
 		return nil, refused("the lab's vCenter has no %s of %s", method.Name, method.This.Type)
 	case isMachine && ctx.Session != nil && ctx.Session.Registry.Get(vm.Self) == nil:
 		ctx.Session.Registry.Put(inv.machine(vm))
+	case isCluster && ctx.Session != nil && ctx.Session.Registry.Get(hosts.Self) == nil:
+		ctx.Session.Registry.Put(&cluster{hosts, inv})
 	}
 	return nil, nil
 }

@@ -42,8 +42,8 @@ type record struct {
 	Booted bool
 }
 
-// newInventory creates the inventory: always the same datacenter, host, datastore, network and template (with a disk of
-// this many bytes), and the machines that the state directory records.
+// newInventory creates the inventory: always the same datacenter, cluster, host, datastore, network and template (with
+// a disk of this many bytes), and the machines and the cluster's rule that the state directory records.
 func newInventory(state settings.State, hypervisor Hypervisor, templateDisk int64) (*simulator.Service, error) {
 	for _, dir := range []string{state.Datastore(), state.Inventory()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -82,7 +82,11 @@ func (inv *inventory) build(templateDisk int64) error {
 	if err != nil {
 		return err
 	}
-	task, err := folders.HostFolder.AddStandaloneHost(ctx, types.HostConnectSpec{HostName: settings.Host}, true, nil, nil)
+	cluster, err := folders.HostFolder.CreateCluster(ctx, settings.Cluster, types.ClusterConfigSpecEx{})
+	if err != nil {
+		return err
+	}
+	task, err := cluster.AddHost(ctx, types.HostConnectSpec{HostName: settings.Host}, true, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,7 @@ func (inv *inventory) buildTemplate(
 
 // restore loads the machines of an earlier run, and removes directories that an interrupted clone left in the datastore.
 func (inv *inventory) restore() error {
-	files, err := filepath.Glob(filepath.Join(inv.state.Inventory(), "*.json"))
+	files, err := filepath.Glob(filepath.Join(inv.state.Inventory(), "vm-*.json"))
 	if err != nil {
 		return err
 	}
@@ -154,6 +158,9 @@ func (inv *inventory) restore() error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		known[filepath.Base(m.dir())] = true
+	}
+	if err := inv.restoreCluster(); err != nil {
+		return fmt.Errorf("%s: %w", inv.clusterFile(), err)
 	}
 	// New objects must not get the numbers of restored ones.
 	if err := inv.registry.AlignCounter(); err != nil {
@@ -230,8 +237,12 @@ func (inv *inventory) save(m *machine) error {
 	if err := types.NewJSONEncoder(&buffer).Encode(record{m.VirtualMachine.VirtualMachine, m.booted}); err != nil {
 		return err
 	}
-	file := inv.file(m.Self)
-	if err := os.WriteFile(file+".new", buffer.Bytes(), 0o600); err != nil {
+	return replaceFile(inv.file(m.Self), buffer.Bytes())
+}
+
+// replaceFile replaces a file atomically.
+func replaceFile(file string, content []byte) error {
+	if err := os.WriteFile(file+".new", content, 0o600); err != nil {
 		return err
 	}
 	return os.Rename(file+".new", file)

@@ -190,7 +190,7 @@ func (l *lab) properties(vm *object.VirtualMachine) mo.VirtualMachine {
 
 func (l *lab) cloneSpec() types.VirtualMachineCloneSpec {
 	l.Helper()
-	pool, err := l.finder.ResourcePool(l.ctx, settings.Host+"/Resources")
+	pool, err := l.finder.ResourcePool(l.ctx, settings.Cluster+"/Resources")
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -395,6 +395,54 @@ func TestStaticMAC(t *testing.T) {
 	}
 }
 
+func TestClusterKeepsItsRule(t *testing.T) {
+	l := newLab(t)
+	var machines []types.ManagedObjectReference
+	for _, name := range []string{"node1", "node2"} {
+		machines = append(machines, l.mustClone(name).Reference())
+	}
+	hosts := func() *object.ClusterComputeResource {
+		found, err := l.finder.ClusterComputeResource(l.ctx, settings.Cluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	rules := func() []types.BaseClusterRuleInfo {
+		config, err := hosts().Configuration(l.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.Rule
+	}
+	reconfigure := func(specs ...types.ClusterRuleSpec) error {
+		return wait(l.ctx)(hosts().Reconfigure(l.ctx, &types.ClusterConfigSpecEx{RulesSpec: specs}, true))
+	}
+	add := func(name string) types.ClusterRuleSpec {
+		return types.ClusterRuleSpec{
+			ArrayUpdateSpec: types.ArrayUpdateSpec{Operation: types.ArrayUpdateOperationAdd},
+			Info:            &types.ClusterAntiAffinityRuleSpec{ClusterRuleInfo: types.ClusterRuleInfo{Name: name}, Vm: machines},
+		}
+	}
+
+	refuses[*types.NotSupported](l, "nothing else", reconfigure())
+	if err := reconfigure(add("apart")); err != nil {
+		t.Fatal(err)
+	}
+	refuses[*types.NotSupported](l, "one rule", reconfigure(add("again")))
+	before := rules()
+	l.restart()
+	if after := rules(); len(after) != 1 || !reflect.DeepEqual(after, before) {
+		t.Fatalf("rules after a restart: %+v, before: %+v", after, before)
+	}
+	remove := types.ClusterRuleSpec{ArrayUpdateSpec: types.ArrayUpdateSpec{
+		Operation: types.ArrayUpdateOperationRemove, RemoveKey: before[0].GetClusterRuleInfo().Key,
+	}}
+	if err := reconfigure(remove); err != nil || len(rules()) != 0 {
+		t.Errorf("removed: %v, left: %v", err, rules())
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	l := newLab(t)
 	vm := l.mustClone("node1")
@@ -403,7 +451,7 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := l.finder.ResourcePool(l.ctx, settings.Host+"/Resources")
+	pool, err := l.finder.ResourcePool(l.ctx, settings.Cluster+"/Resources")
 	if err != nil {
 		t.Fatal(err)
 	}
