@@ -80,6 +80,8 @@ export function machines(): void {
 
     test("leaves the shared disk as it is when it is destroyed", () => {
       onNode("node1", "dd if=/dev/urandom of=/tmp/marker bs=64k count=1 status=none && sync");
+      // A cluster takes minutes to stop on all nodes at once.
+      nodes.forEach((node) => must("lab/vcenter", "power-off", node));
       must("lab/stack", "dev", "down");
       expect(must("lab/vcenter", "list")).not.toMatch(/node\d/);
       expect(
