@@ -93,6 +93,10 @@ func (inv *inventory) build(templateDisk int64) error {
 	if err := task.Wait(ctx); err != nil {
 		return err
 	}
+	// The provider asks for a cluster as for a single host. vSphere looks at the ID alone.
+	single := inv.registry.Get(cluster.Reference()).(*simulator.ClusterComputeResource).ComputeResource
+	single.Self.Type = "ComputeResource"
+	inv.registry.Put(&single)
 	host := object.NewHostSystem(client, inv.registry.Any("HostSystem").Reference())
 	datastores, err := host.ConfigManager().DatastoreSystem(ctx)
 	if err != nil {

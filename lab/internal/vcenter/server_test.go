@@ -288,6 +288,15 @@ func TestInventory(t *testing.T) {
 	if _, err := l.finder.Network(l.ctx, settings.Network); err != nil {
 		t.Error(err)
 	}
+	hosts, err := l.finder.ClusterComputeResource(l.ctx, settings.Cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asSingle mo.ComputeResource
+	single := types.ManagedObjectReference{Type: "ComputeResource", Value: hosts.Reference().Value}
+	if err := hosts.Properties(l.ctx, single, []string{"environmentBrowser"}, &asSingle); err != nil || asSingle.EnvironmentBrowser == nil {
+		t.Errorf("the cluster as a single host: %v %v", asSingle.EnvironmentBrowser, err)
+	}
 	wrong := *l.server.http.URL
 	wrong.User = nil
 	stranger, err := govmomi.NewClient(l.ctx, &wrong, true)
