@@ -3,12 +3,13 @@ import * as random from "@pulumi/random";
 import type { remote } from "@pulumi/command";
 import { itemAt } from "./lists";
 import type { SharedFileSystem } from "./ocfsMount";
+import type { Platform } from "./platform";
 import type { StepArgs, StepNode } from "./remoteHost";
 import { type Ready, StepComponent } from "./stepComponent";
 
 /** SMT's database on a node of its own. */
 export interface Database {
-  readonly node: StepNode;
+  readonly node: StepNode & { readonly platform: Pick<Platform, "plainReplication"> };
   /** The server runs and has SMT's schema. */
   readonly ready: Ready;
 }
@@ -29,6 +30,8 @@ export interface Member {
   readonly node: string;
   /** The identity that the database made with its data. A new database has another one. */
   readonly id: string;
+  /** The certificate that it made for itself, PEM: its follower accepts no other. Unset: the links are plain. */
+  readonly certificate?: string;
 }
 
 /** How databases become a ring. */
@@ -62,10 +65,15 @@ interface Formation {
  *
  * A new member, such as a re-created node, makes the ring form again. One database is the source; the others load its
  * data. Each reports the binlog coordinates at which its follower starts.
+ *
+ * Where the platform can, the links are encrypted. The databases have certificates of their own: those of the web servers
+ * hold no node's address, expire, and may be one for all. Each travels to the follower as an output.
  */
 export class MysqlMasterPair extends StepComponent {
   /** All databases have each other's changes. */
   readonly ready: Ready;
+  /** Whether the links are encrypted. */
+  private readonly tls: boolean;
 
   constructor(
     name: string,
@@ -73,11 +81,23 @@ export class MysqlMasterPair extends StepComponent {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super("smt-ha:database:MysqlMasterPair", name, opts);
+    const plain = args.databases
+      .map(({ node }) => node.platform.plainReplication)
+      .find((reason) => reason !== undefined);
+    this.tls = plain === undefined;
+    if (plain !== undefined) {
+      void pulumi.log.warn(
+        `the replication between the databases is not encrypted: ${plain}. ` +
+          "Let no machine that you don't trust read the traffic between the SMT nodes.",
+        this,
+      );
+    }
+
     const password = new random.RandomPassword(`${name}-replication`, { length: 32, special: false }, { parent: this });
     const members = this.configure();
     const coordinates = this.seed(this.plan(members), password.result);
     const markers = this.replicate(members, coordinates, password.result);
-    this.ready = this.onEach("verify", () => ({ options: { markers } }));
+    this.ready = this.onEach("verify", () => ({ options: { markers, ...(this.tls && { tls: "yes" }) } }));
     this.registerOutputs();
   }
 
@@ -85,11 +105,11 @@ export class MysqlMasterPair extends StepComponent {
   private configure(): pulumi.Output<Member[]> {
     const { databases, mount } = this.args;
     const configured = this.onEach("configure", (index) => ({
-      options: { mount: mount.mountPoint },
+      options: { mount: mount.mountPoint, ...(this.tls && { "tls-address": itemAt(databases, index).node.address }) },
       inputs: { config: databaseConfig(index + 1, databases.length) },
     }));
-    return results<{ id: string }>(configured).apply((found) =>
-      found.map(({ id }, index): Member => ({ node: itemAt(databases, index).node.nodeName, id })),
+    return results<Omit<Member, "node">>(configured).apply((found) =>
+      found.map((member, index): Member => ({ ...member, node: itemAt(databases, index).node.nodeName })),
     );
   }
 
@@ -160,7 +180,10 @@ export class MysqlMasterPair extends StepComponent {
         position: coordinates.apply((all) => itemAt(all, index - 1).position),
         mount: mount.mountPoint,
       },
-      inputs: { password },
+      inputs: {
+        password,
+        ...(this.tls && { certificate: members.apply((all) => itemAt(all, index - 1).certificate ?? "") }),
+      },
     }));
     return pulumi
       .all([members, results<{ marker: string }>(linked)])

@@ -19,6 +19,8 @@ export interface Platform {
   readonly smtApiType?: "SCC";
   /** Whether sshd is older than ECDSA and Ed25519 keys. */
   readonly rsaKeysOnly: boolean;
+  /** Why the links between the databases are plain. Unset: they are encrypted, and a follower checks the other's certificate. */
+  readonly plainReplication?: string;
 }
 
 /** Every platform, by the name of its file under `files/platform`. */
@@ -39,6 +41,7 @@ export const platforms = {
     resourceDiscovery: false,
     firewall: "SuSEfirewall2",
     rsaKeysOnly: true,
+    plainReplication: "MySQL 5.0 knows TLS 1.0 at most, and its links don't check whose certificate it is",
   },
   // SLES 12 SP5 with its High Availability Extension.
   sles12: {
@@ -49,6 +52,7 @@ export const platforms = {
     firewall: "SuSEfirewall2",
     smtApiType: "SCC",
     rsaKeysOnly: false,
+    plainReplication: "MariaDB 10.2 takes no new certificate without a restart, and its check of one is untested",
   },
 } as const satisfies Record<string, Platform>;
 

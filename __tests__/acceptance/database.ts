@@ -32,6 +32,14 @@ const registered = (node: string): string =>
 const replicates = (node: string): string =>
   onNode(node, "mysql -e 'SHOW SLAVE STATUS\\G' | sed -n 's/ *Slave_\\(IO\\|SQL\\)_Running: //p'").replace(/\n/g, " ");
 
+/** "Yes Yes ANY" if a node's link is encrypted, checks the other's certificate, and the account takes no plain one. */
+const encryption = (node: string): string =>
+  onNode(
+    node,
+    "mysql -e 'SHOW SLAVE STATUS\\G' | sed -n 's/ *Master_SSL_\\(Allowed\\|Verify_Server_Cert\\): //p'; " +
+      "mysql -N -e \"SELECT ssl_type FROM mysql.user WHERE User = 'smt_replication'\"",
+  ).replace(/\n/g, " ");
+
 /** Every value that the stack keeps encrypted. */
 function secrets(): string[] {
   const state = must("sh", "-c", "lab/stack dev stack export --show-secrets 2>/dev/null");
@@ -217,6 +225,7 @@ export function database(): void {
       );
       for (const node of realServers) {
         await eventually(60, () => expect(replicates(node)).toBe("Yes Yes"));
+        expect([node, encryption(node)]).toEqual([node, "Yes Yes ANY"]);
       }
       for (const secret of secrets()) {
         for (const { file } of watching) {
@@ -257,6 +266,11 @@ export function database(): void {
       must("lab/client", "update-ca-certificates");
       expect(must("lab/client", "curl", "-fsS", "https://smt.smt-ha.lab/test.html")).toBe("still alive");
       await eventually(90, () => expectSteadyState());
+      // The databases have certificates of their own, so that a link that connects again meets the same one.
+      for (const node of realServers) {
+        onNode(node, "mysql -e 'STOP SLAVE; START SLAVE'");
+        await eventually(60, () => expect([node, replicates(node)]).toEqual([node, "Yes Yes"]));
+      }
       serving();
     });
   });

@@ -1,15 +1,25 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterNodeArgs } from "../../components/clusterNode";
 import { chooseSource, databaseConfig, MysqlMasterPair, MysqlMasterPairArgs } from "../../components/mysqlMasterPair";
 import { clusterNodes, marker, smtRoles } from "../support/clusterNodes";
-import { record, Recording } from "../support/recorder";
+import { pem, record, Recording } from "../support/recorder";
 
-const pair = (args: Partial<MysqlMasterPairArgs> = {}, count = 2): Promise<Recording> =>
+const pair = (
+  args: Partial<MysqlMasterPairArgs> = {},
+  count = 2,
+  options: Parameters<typeof record>[1] = {},
+  nodeArgs: Partial<ClusterNodeArgs> = {},
+): Promise<Recording> =>
   record(() => {
     new MysqlMasterPair("databases", {
-      databases: clusterNodes(smtRoles(count)).map((node) => ({ node, ready: [marker(`${node.nodeName}-database`)] })),
+      databases: clusterNodes(smtRoles(count), nodeArgs).map((node) => ({
+        node,
+        ready: [marker(`${node.nodeName}-database`)],
+      })),
       mount: { mountPoint: "/smt", ready: [marker("mount")] },
       ...args,
     });
-  });
+  }, options);
 const command = (recording: Recording, step: string): unknown => recording.find(`Command ${step}`).inputs.create;
 
 test("a pair: each follows the other from the coordinates that it gave", async () => {
@@ -33,8 +43,49 @@ test("a pair: each follows the other from the coordinates that it gave", async (
       "--mount /smt --rev REV",
   );
   expect(command(recording, "node2-database-verify")).toBe(
-    "smt-ha database/verify --markers 'node1=aa=cc node2=aa=cc' --rev REV",
+    "smt-ha database/verify --markers 'node1=aa=cc node2=aa=cc' --tls yes --rev REV",
   );
+});
+
+describe("the links", () => {
+  test("are encrypted: each database makes a certificate for its address, and its follower gets it", async () => {
+    const results = {
+      "node1-database-configure": JSON.stringify({ id: "aa", certificate: pem("of node1") }),
+      "node2-database-configure": JSON.stringify({ id: "bb", certificate: pem("of node2") }),
+    };
+    const recording = await pair({}, 2, { results });
+    expect(command(recording, "node2-database-configure")).toBe(
+      "smt-ha database/configure --mount /smt --tls-address 192.0.2.12 --rev REV",
+    );
+    const input = (node: string): unknown => recording.find(`Command ${node}-database-replicate`).inputs.stdin;
+    expect([input("node1"), input("node2")]).toEqual([
+      { secret: `@@ password\ndatabases-replication-hush\n@@ certificate\n${pem("of node2")}` },
+      { secret: `@@ password\ndatabases-replication-hush\n@@ certificate\n${pem("of node1")}` },
+    ]);
+  });
+
+  test.each([
+    ["sles11", /^the replication between the databases is not encrypted: MySQL 5\.0 knows TLS 1\.0 at most/],
+    ["sles12", /^the replication between the databases is not encrypted: MariaDB 10\.2 takes no new certificate/],
+  ] as const)("are plain on %s, as the preview says once", async (platform, text) => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const recording = await pair({}, 2, { preview: true }, { platform });
+    const texts = warn.mock.calls.map(([said]) => said);
+    warn.mockRestore();
+    expect(texts).toEqual([expect.stringMatching(text)]);
+    expect(command(recording, "node2-database-configure")).toBe("smt-ha database/configure --mount /smt --rev REV");
+    expect(JSON.stringify(recording.below("MysqlMasterPair databases").map((id) => recording.find(id)))).not.toMatch(
+      /--tls|@@ certificate/,
+    );
+  });
+
+  test("are encrypted without a warning on debian12", async () => {
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    await pair({}, 2, { preview: true });
+    const { calls } = warn.mock;
+    warn.mockRestore();
+    expect(calls).toEqual([]);
+  });
 });
 
 test("no node goes on before all are as far", async () => {

@@ -168,6 +168,12 @@ const run = (platform: string): ReturnType<typeof runProgram> =>
 const programs = (async () => ({ sles11: await run("sles11"), sles12: await run("sles12") }))();
 
 describe.each(["sles11", "sles12"] as const)("%s", (platform) => {
+  test("warns of the plain replication, and of nothing else", async () => {
+    expect((await programs)[platform].warnings).toEqual([
+      expect.stringMatching(/^the replication between the databases is not encrypted: /),
+    ]);
+  });
+
   test.each(Object.entries(hosts))(
     "all steps of %s, twice",
     async (name, { role, address }) => {

@@ -3,6 +3,7 @@ import * as os from "os";
 import * as path from "path";
 import * as pulumi from "@pulumi/pulumi";
 import { MysqlMasterPair } from "../../components/mysqlMasterPair";
+import { type Platform, platforms } from "../../components/platform";
 import { commandLine, sections, StepArgs, type StepNode } from "../../components/remoteHost";
 import { TestNode } from "./node";
 
@@ -138,10 +139,13 @@ export class DatabaseStack {
     }
   }
 
-  /** @param stopBefore a step that does not start, as if `up` was killed */
+  /**
+   * @param stopBefore a step that does not start, as if `up` was killed
+   * @param plain whether the links are plain, as those of an earlier release
+   */
   async up(
     nodes: readonly DatabaseNode[],
-    { winner = "", password = "hush-1", stopBefore = "" } = {},
+    { winner = "", password = "hush-1", stopBefore = "", plain = false } = {},
   ): Promise<UpResult> {
     let messages = "";
     const ran: string[] = [];
@@ -205,7 +209,8 @@ export class DatabaseStack {
           return { done, stdout: pulumi.output(done) };
         };
         const host = { step } as unknown as StepNode["host"];
-        return { node: { nodeName: node.name, address: node.address, host, ready: [] }, ready: [] };
+        const platform: Platform = { ...platforms.debian12, ...(plain && { plainReplication: "test" }) };
+        return { node: { nodeName: node.name, address: node.address, platform, host, ready: [] }, ready: [] };
       }),
       mount: { mountPoint: "/smt", ready: [] },
       winner,

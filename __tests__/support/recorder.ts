@@ -69,7 +69,7 @@ const defaultResults: Readonly<Record<string, string>> = {
   "-ready": "ssh-ed25519 AAAA",
   "-certificate-authority": pem("root"),
   "-certificate-request": "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
-  "-database-configure": '{"id":"aa"}\n',
+  "-database-configure": `${JSON.stringify({ id: "aa", certificate: pem("database") })}\n`,
   "-database-survey": '{"member":false}\n',
   "-database-offer": '{"dump":"mysqld-bin.000001:500"}\n',
   "-database-seed": '{"file":"mysqld-bin.000001","position":600}\n',

@@ -1,4 +1,4 @@
-# What the certificate steps share. It uses nothing that OpenSSL 0.9.8 lacks.
+# What the steps that make or compare certificates share. It uses nothing that OpenSSL 0.9.8 lacks.
 # shellcheck shell=bash disable=SC2034
 
 # Certificate authorities whose key is on this node, each in its own directory, for root only.

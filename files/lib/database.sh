@@ -1,6 +1,10 @@
 # The node's own database, as its root over the local socket.
 # shellcheck shell=bash
 
+# This database's own key and certificate, and the certificate of the one that it follows. The server may only read them.
+# shellcheck disable=SC2034
+DATABASE_TLS=/etc/smt-ha/database
+
 # database_login: writes the login of database_client, with the password in section root-password if the step has one.
 database_login() {
   local password
