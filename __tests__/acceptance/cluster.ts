@@ -3,6 +3,8 @@ import { ask, expectSteadyState, full, realServers, table, tableOf, threeNodes }
 
 const { nodes } = threeNodes;
 const bootId = "cat /proc/sys/kernel/random/boot_id";
+/** The portal's address, without which the SAN is gone for all nodes. */
+const portal = "192.0.2.3/24 dev lab0";
 /** Rules of nft that take a node's path to the shared disk away, until its next boot. */
 const withoutDisk =
   "add table inet away; add chain inet away in { type filter hook input priority -10; }; add rule inet away in tcp sport 3260 drop";
@@ -127,9 +129,8 @@ export function cluster(): void {
     });
 
     test("starts by itself when the SAN boots long after the nodes", async () => {
-      const address = "192.0.2.3/24 dev lab0";
       nodes.forEach((node) => must("lab/vcenter", "power-off", node));
-      inLab(`ip address delete ${address}`);
+      inLab(`ip address delete ${portal}`);
       try {
         nodes.forEach((node) => must("lab/vcenter", "power-on", node));
         // Until the initiator's own service has given up.
@@ -137,7 +138,7 @@ export function cluster(): void {
           nodes.forEach((node) => expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed")),
         );
       } finally {
-        inLab(`ip address add ${address}`);
+        inLab(`ip address add ${portal}`);
       }
       const start = Date.now();
       await eventually(420, expectSteadyState);
@@ -155,7 +156,7 @@ export function cluster(): void {
   });
 }
 
-/** More of what a node is fenced for. Some ten minutes. */
+/** More of what a node is fenced for, and a long outage of the storage. Some twenty minutes. */
 export function fencing(): void {
   describe("the cluster", () => {
     beforeAll(() => eventually(300, expectSteadyState));
@@ -200,6 +201,20 @@ export function fencing(): void {
       expect(failed.filter(({ time }) => time > up)).toEqual([]);
       report("path lost to steady state", since(start));
       expect(nodes.slice(1).map((node) => onNode(node, bootId))).toEqual(boots.slice(1));
+    });
+
+    test("comes back by itself after the storage was away for five minutes", async () => {
+      onNode("node2", "date >/smt/before && sync /smt/before");
+      inLab(`ip address delete ${portal}`);
+      try {
+        await sleep(300);
+      } finally {
+        inLab(`ip address add ${portal}`);
+      }
+      const start = Date.now();
+      await eventually(600, expectSteadyState);
+      report("storage back to steady state", since(start));
+      expect(onNode("node1", "cat /smt/before && rm /smt/before")).not.toBe("");
     });
   });
 }
