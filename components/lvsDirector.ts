@@ -119,9 +119,10 @@ export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: Lv
     args.forwarding === "gate" ? " lvs_support=true" : ""
   }`;
   // Stickiness: a director that returns leaves the connections to the one that serves them. A failure expires after two
-  // minutes, because the last director must try again by itself.
+  // minutes, because the last director must try again by itself. A monitor of ldirectord computes for seconds, and a busy
+  // director that missed its time limit would be stopped for nothing.
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
-primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=60
+primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=120
 group LVS VirtIP Director meta resource-stickiness=100 failure-timeout=120
 ${allowOnly(platform, "LVS", "LVS", args.directors)}${ban("LVS", "LVS", args.others)}`;
 }

@@ -46,6 +46,10 @@ describe("a step that works", () => {
     );
   });
 
+  test("lets the services on its node go first", () => {
+    expect(run('say "$(nice) $(sed -n "s/.* nice //p" /proc/self/autogroup)"').stderr).toMatch(/: 10 (10)?\n$/);
+  });
+
   test("may leave a daemon behind, which keeps neither the lock nor the connection", () => {
     expect(run("sleep 300 >/dev/null 2>&1 3>&- & say started").code).toBe(0);
     expect(node.run("timeout 5 smt-ha test/step </dev/null").code).toBe(0);

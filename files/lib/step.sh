@@ -3,6 +3,7 @@
 set -eEuo pipefail
 # shellcheck source=files/platform/debian12.sh
 . "$SMT_HA/platform.sh"
+yield_to_services
 
 # option NAME [DEFAULT]: the value given as --NAME; without a default the option is required.
 option() {

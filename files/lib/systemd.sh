@@ -2,6 +2,14 @@
 # later.
 # shellcheck shell=bash disable=SC2034
 
+# yield_to_services: lets the services go first. What a server needs to answer the director's check is more urgent than a step.
+# A step starts services through systemd, so none inherits this.
+yield_to_services() {
+  renice -n 10 -p $$ >/dev/null
+  # Where the kernel schedules sessions as groups, a process's own priority counts in its group only.
+  [ ! -e /proc/self/autogroup ] || echo 10 >/proc/self/autogroup
+}
+
 # Checked first: "enable" reloads systemd even if nothing changes. Each of these services has a unit, so that no time is
 # spent on SysV scripts.
 service_enabled() { systemctl is-enabled --quiet "$1"; }

@@ -98,6 +98,9 @@ packages_of() {
   esac
 }
 
+# A service that a step starts would inherit a lower priority.
+yield_to_services() { :; }
+
 service_enabled() {
   case $(chkconfig "$1" 2>/dev/null) in '' | *' off') return 1 ;; esac
 }
