@@ -230,6 +230,18 @@ describe("director/verify", () => {
     expect(await ended).toBe(0);
   });
 
+  test("waits while a real server that is to balance has the address on lo only", async () => {
+    node.check("ip address add 192.0.2.10/32 dev lo label lo:0");
+    place("node1", complete);
+    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
+    step.stdin?.end();
+    const ended = new Promise((resolve) => step.once("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(step.exitCode).toBeNull();
+    node.check("ip address add 192.0.2.10/24 dev eth0");
+    expect(await ended).toBe(0);
+  });
+
   test("waits while a director that does not balance still has entries", async () => {
     place("node4", complete);
     const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
