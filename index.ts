@@ -26,6 +26,7 @@ const clusterNodes = config.nodes.map(
   (node) =>
     new ClusterNode(node.name, {
       role: node.role,
+      spare: config.directors.spares,
       access: { ...node.ssh, address: node.address },
       platform: config.platform,
       network,
@@ -165,9 +166,9 @@ const realServers = smtNodes.map(
         peers: smtNodes.filter((other) => other !== node).map(({ address }) => address),
         writesHealthPage: index === 0,
         balancing,
+        serveAfter: [...authority.ready, ...repositories.ready],
       },
       {
-        dependsOn: [...authority.ready, ...repositories.ready],
         // Release 0.1 ran these steps in LvsDirector. Without the alias, Pulumi would replace them.
         transformations: [
           ({ props, opts }) => ({ props, opts: pulumi.mergeOptions(opts, { aliases: [{ parent: formerParent }] }) }),
@@ -176,14 +177,16 @@ const realServers = smtNodes.map(
     ),
 );
 
-// (7, 8, 9, 17) The load balancer: the service address and ldirectord on a director.
+// (7, 8, 9, 17) The load balancer: the service address and ldirectord on a director, or on an SMT node while there is none.
 const balancer = new LvsDirector(
   "load-balancer",
   {
     cluster,
     configureAfter: mount.ready,
     directors,
-    others: smtNodes,
+    spares: smtNodes.filter(({ spare }) => spare),
+    failback: config.directors.failback,
+    others: smtNodes.filter(({ spare }) => !spare),
     realServers,
     virtualIp,
     nic: network.nic,

@@ -51,6 +51,8 @@ export interface HostEntry {
 
 export interface ClusterNodeArgs {
   readonly role: Role;
+  /** Whether an SMT node has all that it takes to balance while no director can. Default: no. */
+  readonly spare?: boolean;
   /** How to reach the node by SSH. */
   readonly access: SshAccess;
   /** What the node runs. */
@@ -69,6 +71,8 @@ export interface ClusterNodeArgs {
 /** One machine of the cluster: a VM cloned from a template or an existing host, prepared for its role. */
 export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   readonly role: Role;
+  /** Whether it is an SMT node that can balance. */
+  readonly spare: boolean;
   readonly address: string;
   readonly platform: Platform;
   /** TCP port of sshd. */
@@ -90,6 +94,7 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   ) {
     super("smt-ha:machine:ClusterNode", nodeName, {}, opts);
     this.role = args.role;
+    this.spare = args.role === "smt" && (args.spare ?? false);
     this.platform = platforms[args.platform];
     this.address = args.access.address;
     this.sshPort = args.access.port;
@@ -111,7 +116,9 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
       { parent: this },
     );
 
-    const { network, role } = args;
+    const { network } = args;
+    // What its packages and its kernel are for.
+    const role = this.spare ? "smt director" : args.role;
     const preflight = this.host.step(
       "node/preflight",
       {

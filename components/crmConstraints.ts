@@ -2,16 +2,23 @@ import type { Platform } from "./platform";
 
 /**
  * Restricts a resource to these nodes and disables probing elsewhere, as crm shell text: a new node runs nothing until it
- * is listed. Empty on a Pacemaker without resource-discovery, where a resource may run on every node that is not banned.
+ * is listed. On a Pacemaker without resource-discovery, a resource may run on every node that is not banned: the text holds
+ * the preferences only.
+ *
+ * @param scores how much a node is preferred, by its name. Default: 0
  */
 export function allowOnly(
   { resourceDiscovery }: Pick<Platform, "resourceDiscovery">,
   prefix: string,
   resource: string,
   nodes: readonly string[],
+  scores: Readonly<Record<string, number>> = {},
 ): string {
-  return (resourceDiscovery ? nodes : [])
-    .map((node) => `location ${prefix}-on-${node} ${resource} resource-discovery=exclusive 0: ${node}\n`)
+  return (resourceDiscovery ? nodes : nodes.filter((node) => node in scores))
+    .map((node) => {
+      const discovery = resourceDiscovery ? " resource-discovery=exclusive" : "";
+      return `location ${prefix}-on-${node} ${resource}${discovery} ${scores[node] ?? 0}: ${node}\n`;
+    })
     .join("");
 }
 

@@ -13,12 +13,19 @@ export interface LvsDirectorArgs {
   readonly cluster: HaeCluster;
   /** The steps that load the part before this one. Parts are loaded one at a time. */
   readonly configureAfter: Ready;
-  /** The nodes that may hold the service address; one of them does. */
+  /** The nodes that hold the service address; one of them does. */
   readonly directors: readonly ClusterNode[];
-  /** The nodes of the cluster that may not. */
+  /**
+   * Real servers that hold the service address while no director can, the first choice first. They need direct routing
+   * (`gate`) and `spare` of their `ClusterNode`. Default: none.
+   */
+  readonly spares?: readonly ClusterNode[];
+  /** Whether the service address leaves a spare as soon as a director is back. Default: it stays. */
+  readonly failback?: boolean;
+  /** The nodes of the cluster that may not hold it. */
   readonly others: readonly ClusterNode[];
-  /** The servers behind the service address, by IPv4 address. */
-  readonly realServers: readonly { readonly address: string; readonly ready: Ready }[];
+  /** The servers behind the service address: IPv4 address, that it is on `lo`, and that the server answers. */
+  readonly realServers: readonly { readonly address: string; readonly addressed: Ready; readonly ready: Ready }[];
   /** The service's IPv4 address. */
   readonly virtualIp: pulumi.Input<string>;
   /** Network interface that gets the service address, such as `eth0`. */
@@ -30,22 +37,24 @@ export interface LvsDirectorArgs {
 }
 
 /**
- * The load balancer: a group of the service address and ldirectord, which the cluster keeps on a director. ldirectord
- * verifies the real servers' certificates, so the directors must trust their CA before: name that in `dependsOn`.
+ * The load balancer: a group of the service address and ldirectord, which the cluster keeps on a director, or on a spare
+ * while there is none. ldirectord verifies the real servers' certificates, so these nodes must trust their CA before: name
+ * that in `dependsOn`.
  */
 export class LvsDirector extends StepComponent {
-  /** Every director is verified, with all real servers in the table of the active one. */
+  /** Every director and spare is verified, with all real servers in the table of the active one. */
   readonly ready: Ready;
-  /** Name of the director that held the service address when the nodes were verified. */
+  /** Name of the node that held the service address when the nodes were verified: a director, or a spare. */
   readonly activeDirector: pulumi.Output<string>;
 
   constructor(name: string, args: LvsDirectorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:balancer:LvsDirector", name, opts);
-    const { balancing, directors, others, realServers, virtualIp } = args;
+    const { balancing, directors, spares = [], failback = false, others, realServers, virtualIp } = args;
     const first = itemAt(directors, 0);
+    const balancers = [...directors, ...spares];
 
     // The file comes before the group: without it, the resource agent reports "not installed".
-    const configured = directors.map((node) =>
+    const configured = balancers.map((node) =>
       this.step(node, "director/configure", {
         options: { config: ldirectordFile },
         inputs: {
@@ -61,15 +70,22 @@ export class LvsDirector extends StepComponent {
         prefixLength,
         forwarding: balancing.forwarding,
         directors: directors.map(({ nodeName }) => nodeName),
+        spares: spares.map(({ nodeName }) => nodeName),
+        failback,
         others: others.map(({ nodeName }) => nodeName),
       }),
     );
-    // The group starts while the real servers are still getting ready.
+    // The group starts while the real servers are still getting ready. A spare has the address on lo by then: the resource
+    // agent puts back there what it has taken off, and nothing else.
     const group = args.cluster.configure(
       { part: "LVS", crm, on: first },
-      this.stepOptions([...configured, ...args.configureAfter]),
+      this.stepOptions([
+        ...configured,
+        ...args.configureAfter,
+        ...(spares.length > 0 ? realServers.flatMap(({ addressed }) => addressed) : []),
+      ]),
     );
-    const verified = directors.map((node) =>
+    const verified = balancers.map((node) =>
       this.step(
         node,
         "director/verify",
@@ -85,7 +101,7 @@ export class LvsDirector extends StepComponent {
       ),
     );
     this.ready = verified;
-    // Joins the results of all directors, so the value is known only after all are verified.
+    // Joins the results of all of them, so the value is known only after all are verified.
     this.activeDirector = pulumi
       .all(verified.map(({ stdout }) => stdout))
       .apply((holders) => itemAt(holders, 0).trim());
@@ -102,15 +118,41 @@ export interface LvsGroupArgs {
   /** Length of the address's network prefix, in bits. */
   readonly prefixLength: number;
   readonly forwarding: Forwarding;
-  /** Names of the nodes that may run the group. */
+  /** Names of the nodes that run the group. */
   readonly directors: readonly string[];
+  /** Names of the nodes that run it while no director can, the first choice first. */
+  readonly spares: readonly string[];
+  /** Whether the group returns from a spare to a director. */
+  readonly failback: boolean;
   /** Names of the nodes that may not. */
   readonly others: readonly string[];
 }
 
+/** The group's stickiness on each of its two members: the group counts both. */
+const stickiness = 100;
+
+/**
+ * How much each node is preferred for the group; nothing if all are equal.
+ *
+ * A director is worth more than a spare, by less than one member's stickiness: the group stays where it is, even while only
+ * the address runs. With `failback`, it is worth more than the whole group's stickiness. The stickiness decides among
+ * directors and among spares in any case.
+ */
+function preferences({ directors, spares, failback }: LvsGroupArgs): Record<string, number> {
+  if (spares.length === 0) {
+    return {};
+  }
+  const ofDirector = failback ? 10 * stickiness : spares.length + 1;
+  return Object.fromEntries([
+    ...directors.map((node) => [node, ofDirector] as const),
+    ...spares.map((node, index) => [node, spares.length - index] as const),
+  ]);
+}
+
 /**
  * The group of the service address and ldirectord, as crm shell text with the guide's names, and the constraints that keep
- * it on the directors. Other nodes are not probed: ldirectord need not be installed there, or has no configuration yet.
+ * it on the directors, and on the spares as the last resort. Other nodes are not probed: ldirectord need not be installed
+ * there, or has no configuration yet.
  */
 export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: LvsGroupArgs): string {
   const { nic, prefixLength } = args;
@@ -119,13 +161,16 @@ export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: Lv
     args.forwarding === "gate" ? " lvs_support=true" : ""
   }`;
   // Stickiness: a director that returns leaves the connections to the one that serves them. A failure expires after two
-  // minutes, because the last director must try again by itself. A monitor of ldirectord computes for seconds, and a busy
-  // director that missed its time limit would be stopped for nothing.
+  // minutes, because the last node must try again by itself. If the address returns to a director by itself, one that can't
+  // hold it would get it every two minutes: there, once in an hour. A monitor of ldirectord computes for seconds, and a busy
+  // node that missed its time limit would be stopped for nothing.
+  const failureTimeout = args.failback && args.spares.length > 0 ? 3600 : 120;
+  const nodes = [...args.directors, ...args.spares];
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=120
-group LVS VirtIP Director meta resource-stickiness=100 failure-timeout=120
-${allowOnly(platform, "LVS", "LVS", args.directors)}${ban("LVS", "LVS", args.others)}`;
+group LVS VirtIP Director meta resource-stickiness=${stickiness} failure-timeout=${failureTimeout}
+${allowOnly(platform, "LVS", "LVS", nodes, preferences(args))}${ban("LVS", "LVS", args.others)}`;
 }
 
-/** A director forwards packets that are not for itself. */
+/** A director, and a spare, forwards packets that are not for itself. */
 export const directorSysctl = "net.ipv4.ip_forward = 1\n";

@@ -12,6 +12,8 @@ export interface FirewallNode {
   readonly address: string;
   /** TCP port of sshd. */
   readonly sshPort: number;
+  /** Whether an SMT node balances while no director can. Default: no. */
+  readonly spare?: boolean;
 }
 
 /** Ports from the first to the last; one port if these are the same. */
@@ -77,6 +79,9 @@ export class NodeFirewall extends StepComponent {
 
 const serviceList = [servicePorts.http, servicePorts.https];
 
+/** Whether a node may hold the service address on the network. */
+const mayBalance = ({ role, spare }: FirewallNode): boolean => role === "director" || spare === true;
+
 /** The rules of a node, as the platform's firewall takes them. */
 export function firewallRules(
   { firewall }: Pick<Platform, "firewall">,
@@ -100,14 +105,14 @@ function suseFirewall(node: FirewallNode, { nodes, allow = [] }: FirewallRulesAr
     ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
     ...allow.map(({ from = "0/0", protocol, ...range }) => `${from},${protocol},${portsOf(range, ":")}`),
   ];
-  // Without FW_ROUTE, SuSEfirewall2 turns forwarding off on a director.
+  // Without FW_ROUTE, SuSEfirewall2 turns forwarding off.
   const routing = `FW_ROUTE="yes"
 FW_STOP_KEEP_ROUTING_STATE="yes"
 `;
   return `# Written by smt-ha, changes are lost.
 FW_SERVICES_EXT_TCP="${[node.sshPort, ...serviceList].join(" ")}"
 FW_SERVICES_ACCEPT_EXT="${peers.join(" ")}"
-${smt ? "" : routing}`;
+${mayBalance(node) ? routing : ""}`;
 }
 
 /** A table of nftables, replaced as a whole, in one transaction. */
@@ -119,17 +124,25 @@ function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
       .join(", ");
   const smt = node.role === "smt";
 
-  // A director sees one half of each connection to the service: there is nothing to track.
-  const untracked = `	chain prerouting {
+  // A director sees one half of each connection to the service: there is nothing to track. A spare also sends the other half
+  // of its own: to track that alone would fill the table.
+  const ports = `{ ${serviceList.join(", ")} }`;
+  const prerouting = `	chain prerouting {
 		type filter hook prerouting priority raw; policy accept;
-		ip daddr ${args.virtualIp} tcp dport { ${serviceList.join(", ")} } notrack
+		ip daddr ${args.virtualIp} tcp dport ${ports} notrack
+	}
+
+`;
+  const output = `	chain output {
+		type filter hook output priority raw; policy accept;
+		ip saddr ${args.virtualIp} tcp sport ${ports} notrack
 	}
 
 `;
   const rules = [
     "iif lo accept",
     // Precedes the drop of invalid packets: conntrack has not seen the start of a connection that a director takes over.
-    `tcp dport { ${serviceList.join(", ")} } accept comment "the service"`,
+    `tcp dport ${ports} accept comment "the service"`,
     `ip saddr { ${addresses()} } udp dport ${corosyncPorts.first}-${corosyncPorts.last} accept comment "corosync"`,
     ...(smt
       ? [`ip saddr { ${addresses("smt")} } tcp dport { ${mysqlPort}, ${dlmPort} } accept comment "MySQL, DLM"`]
@@ -151,7 +164,7 @@ function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
 table inet smt-ha
 delete table inet smt-ha
 table inet smt-ha {
-${smt ? "" : untracked}	chain input {
+${mayBalance(node) ? prerouting : ""}${smt && mayBalance(node) ? output : ""}	chain input {
 		type filter hook input priority filter; policy drop;
 ${rules.map((rule) => `		${rule}\n`).join("")}	}
 }

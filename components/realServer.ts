@@ -27,31 +27,36 @@ export interface RealServerArgs {
   readonly writesHealthPage: boolean;
   /** How the director reaches and checks the server. */
   readonly balancing: Pick<LoadBalancing, "forwarding" | "request" | "receive" | "checkTimeout">;
+  /** What must be in place before the server answers: its certificate above all, and what it serves. */
+  readonly serveAfter: Ready;
 }
 
 /**
  * One server behind the load balancer: the service address, and Apache with http, https and the health page. The page
  * answers only while the node can serve: with the shared files and, if it has one, the database.
  *
- * The service address is on `lo`; the node does not announce it. With `masq`, the node does not have it. The certificate
- * must be in place before: name it in `dependsOn`.
+ * The service address is on `lo`; the node does not announce it. While the node balances in place of a director, the cluster
+ * has the address on the network interface instead. With `masq`, the node does not have it.
  */
 export class RealServer extends StepComponent {
   /** IPv4 address of the node. */
   readonly address: string;
+  /** The service address is on `lo`. */
+  readonly addressed: Ready;
   /** The server answers. */
   readonly ready: Ready;
 
   constructor(name: string, args: RealServerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:balancer:RealServer", name, opts);
-    const { node, mount, database, databaseRootPassword, peers, virtualIp, nic } = args;
+    const { node, mount, database, databaseRootPassword, peers, virtualIp, nic, serveAfter } = args;
     const { forwarding, request, receive, checkTimeout } = args.balancing;
     this.address = node.address;
 
     const address = this.step(node, "realserver/address", {
-      options: { address: virtualIp, forwarding },
+      options: { address: virtualIp, forwarding, nic },
       inputs: { sysctl: pulumi.output(nic).apply((name) => realServerSysctl(name, forwarding)) },
     });
+    this.addressed = [address];
     const password =
       database && new random.RandomPassword(`${name}-health`, { length: 24, special: false }, { parent: this });
     const health = this.step(
@@ -59,13 +64,15 @@ export class RealServer extends StepComponent {
       "web/health",
       {
         inputs: {
-          settings: pulumi.output(mount.mountPoint).apply((mountPoint) =>
+          settings: pulumi.all([mount.mountPoint, virtualIp, nic]).apply(([mountPoint, service, name]) =>
             healthSettings({
               page: `${mountPoint}/${healthPage}`,
               request,
               checkTimeout,
               database: database !== undefined,
               peers,
+              virtualIp: service,
+              nic: name,
             }),
           ),
           ...(password && { password: password.result }),
@@ -73,14 +80,14 @@ export class RealServer extends StepComponent {
             databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) }),
         },
       },
-      database?.ready,
+      [...serveAfter, ...(database?.ready ?? [])],
     );
     // A server must have the address before it passes the director's check, which asks for the health page.
     const apache = this.step(
       node,
       "web/apache",
       { options: { ports: balancedPorts.join(" ") }, inputs: { health: healthSite(request) } },
-      [address, health],
+      [...serveAfter, address, health],
     );
     const page = args.writesHealthPage
       ? [
@@ -88,7 +95,7 @@ export class RealServer extends StepComponent {
             node,
             "web/health-page",
             { options: { mount: mount.mountPoint, file: healthPage }, inputs: { page: receive } },
-            mount.ready,
+            [...serveAfter, ...mount.ready],
           ),
         ]
       : [];
@@ -97,7 +104,10 @@ export class RealServer extends StepComponent {
   }
 }
 
-/** Kernel settings of a real server: it holds the service address, but only the director answers for it on the network. */
+/**
+ * Kernel settings of a real server: it has the service address, but only the node that has it on its network interface
+ * answers for it on the network.
+ */
 export function realServerSysctl(nic: string, forwarding: Forwarding): string {
   const quiet = forwarding !== "masq";
   return ["all", nic]
@@ -120,6 +130,10 @@ export interface HealthSettings {
   readonly database: boolean;
   /** IPv4 addresses of the other real servers. */
   readonly peers: readonly string[];
+  /** The service's IPv4 address. */
+  readonly virtualIp: string;
+  /** Network interface on which a node that balances has it. */
+  readonly nic: string;
 }
 
 /** The settings of `files/health`, as shell variables. It gives its causes a second before the director gives up. */
@@ -130,6 +144,8 @@ path='${settings.request}'
 seconds=${Math.max(1, settings.checkTimeout - 1)}
 database=${settings.database ? "yes" : "no"}
 peers='${settings.peers.join(" ")}'
+service='${settings.virtualIp}'
+nic='${settings.nic}'
 `;
 }
 

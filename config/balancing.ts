@@ -1,7 +1,8 @@
 import type { Forwarding, LoadBalancing } from "../components/ldirectordConf";
 import { platforms, type PlatformName } from "../components/platform";
-import type { Problems } from "./problems";
+import { setCommand, type Problems } from "./problems";
 import { flag, integer, ipv4Address, oneOf, optional, text, type Checked, type Group, type Values } from "./rules";
+import type { DirectorConfig } from "./stackConfig";
 
 /** IPVS schedulers: the guide's first, then by name. */
 const schedulers = ["wlc", "dh", "lblc", "lblcr", "lc", "nq", "rr", "sed", "sh", "wrr"] as const;
@@ -47,6 +48,20 @@ export const balancingGroup = {
       description:
         "How packets reach the real servers: gate (direct routing), ipip (tunnels; not on SLES) or masq (NAT; the real servers' default gateway must be the service address).",
     },
+    spareDirectors: {
+      ...optional(oneOf("true", "false")),
+      default: "",
+      description:
+        "Whether an SMT node takes the service address while no director can, the first SMT node first. So three nodes have no single point of failure. " +
+        "true needs forwarding gate: with ipip and masq, only a director can pass packets on. Empty: true with gate, otherwise false.",
+    },
+    directorFailback: {
+      ...flag(false),
+      default: false,
+      description:
+        "Whether the service address leaves an SMT node as soon as a director is back. Each move costs clients a few seconds and breaks their open downloads, so by default it stays " +
+        "until that SMT node is updated, fails or is told to hand it over. Without spareDirectors, it has no effect.",
+    },
     request: {
       ...text("a path of letters, digits, / . _ and -, without a leading /", "test.html", /^[\w.-]+(\/[\w.-]+)*$/),
       default: "test.html",
@@ -78,11 +93,20 @@ interface Surroundings {
   readonly virtualIp?: string;
 }
 
-/** Refuses a fallback that leads back to the director, and ways of forwarding that the platform breaks. */
+/** Refuses a fallback that leads back to the director, and ways of forwarding that the platform or spares break. */
 export function checkBalancing(
-  { fallback, forwarding, platform, firewall, virtualIp }: Checked<BalancingKeys> & Surroundings,
+  { fallback, forwarding, spareDirectors, platform, firewall, virtualIp }: Checked<BalancingKeys> & Surroundings,
   problems: Problems,
 ): void {
+  if (spareDirectors === "true" && forwarding !== undefined && forwarding !== "gate") {
+    const why = {
+      masq: "what a real server answers must pass the director",
+      ipip: "real servers take tunnels from directors only",
+    };
+    problems.refuse("spareDirectors", `must not be true when forwarding is ${forwarding}: ${why[forwarding]}`, {
+      run: `${setCommand("spareDirectors", "false")}\nor use direct routing: ${setCommand("forwarding", "gate")}`,
+    });
+  }
   if (fallback !== undefined && fallback === virtualIp) {
     problems.refuse("fallback", "must differ from virtualIp, or requests would come back to the director");
   }
@@ -101,6 +125,12 @@ export function checkBalancing(
     }
   }
 }
+
+/** Which nodes balance. Every platform can have spares. */
+export const directorConfig = (values: Values<BalancingKeys>): DirectorConfig => ({
+  spares: values.spareDirectors ? values.spareDirectors === "true" : values.forwarding === "gate",
+  failback: values.directorFailback,
+});
 
 export const loadBalancing = (values: Values<BalancingKeys>): LoadBalancing => ({
   checkInterval: values.checkInterval,

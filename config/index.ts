@@ -1,4 +1,4 @@
-import { checkBalancing, loadBalancing } from "./balancing";
+import { checkBalancing, directorConfig, loadBalancing } from "./balancing";
 import { CertificateFiles } from "./certificates";
 import { checkCluster, clusterConfig } from "./cluster";
 import { checkDatabase, databaseConfig } from "./database";
@@ -72,6 +72,7 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
       now,
     },
     balancing: loadBalancing(valid),
+    directors: directorConfig(valid),
     database: databaseConfig(valid),
   };
 }

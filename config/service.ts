@@ -20,7 +20,7 @@ export const serviceGroup = {
     nodes: nodesKey,
     virtualIp: {
       ...ipv4Address("192.0.2.10"),
-      description: "IPv4 address of the service: a free one in the nodes' subnet. The active director holds it.",
+      description: "IPv4 address of the service: a free one in the nodes' subnet. The node that balances holds it.",
     },
     serviceName: {
       ...optional(text("a DNS name in lower case", "smt.example.com", domainPattern)),

@@ -29,6 +29,7 @@ export interface StackConfig {
   readonly smt: SmtConfig;
   readonly certificates: CertificateConfig;
   readonly balancing: LoadBalancing;
+  readonly directors: DirectorConfig;
   readonly database: DatabaseConfig;
 }
 
@@ -90,6 +91,14 @@ export interface SmtConfig {
   /** Time of the nightly mirror run, HH:MM. */
   readonly mirrorTime: string;
   readonly repositories: readonly Repository[];
+}
+
+/** Which nodes balance. */
+export interface DirectorConfig {
+  /** Whether an SMT node does while no director can. */
+  readonly spares: boolean;
+  /** Whether it hands over to a director as soon as one is back. */
+  readonly failback: boolean;
 }
 
 /** The SMT nodes' databases. */

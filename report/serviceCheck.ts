@@ -31,7 +31,7 @@ export class WrongAnswer extends Error {}
 const defaultTimeout = 10_000;
 
 /**
- * Asks the service for its health page as a client does, by its name and through the director, but without a name server.
+ * Asks the service for its health page as a client does, by its name and through the node that balances, but without a name server.
  *
  * @returns with https, when the certificate ends
  * @throws Unreachable, WrongAnswer

@@ -19,7 +19,7 @@ export interface ServiceFacts extends ServiceAddress {
   readonly nodes: readonly ReportedNode[];
   /** Days that a certificate is valid, if the program renews it; undefined if the administrator does. */
   readonly certificateDays: number | undefined;
-  /** The director that held the service address. */
+  /** The node that held the service address: a director, or an SMT node in place of one. */
   readonly activeDirector: string;
   /** Where the SMT nodes have the shared file system. */
   readonly mountPoint: string;
@@ -68,6 +68,8 @@ export async function describeService(
     ...nodes.map((node) => describeNode(node, facts, node === firstServer, warn)),
   ]);
   const servers = nodes.filter(({ role }) => role === "smt").map(({ name }) => name);
+  const active = facts.activeDirector;
+  const balancer = servers.includes(active) ? `${active}, in place of a director,` : active;
   const rows: readonly (readonly [string, string])[] = [
     ["service", `${serviceName} on ${facts.virtualIp}`],
     ["http", http],
@@ -76,7 +78,7 @@ export async function describeService(
     ["clients", `trust http://${serviceName}/smt.crt and register with ${serviceName}`],
     ["", ""],
     ["as of its last change, not verified now:", ""],
-    ["balanced", `http and https, by ${facts.activeDirector} to ${servers.join(", ")}`],
+    ["balanced", `http and https, by ${balancer} to ${servers.join(", ")}`],
     ["shared files", `${facts.mountPoint} on ${servers.join(", ")}`],
     ["repositories", `${repositories.length} listed on ${servers.join(", ")}; ${mirroring}`],
     ...repositories.map((name) => ["", name] as const),

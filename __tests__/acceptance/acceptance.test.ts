@@ -9,6 +9,7 @@ import { lost } from "./lost";
 import { machines } from "./machines";
 import { service } from "./service";
 import { sles } from "./sles";
+import { spares } from "./spares";
 
 // One file, since the parts build on each other and jest gives files no order.
 jest.setTimeout(30 * 60 * 1000);
@@ -24,12 +25,16 @@ const parts = {
   resets,
   lost,
   changes,
+  spares,
   directors,
   sles,
   machines,
 };
 
-/** All but those that take long by themselves: more ways to be fenced, a second director, ten resets and lost nodes. */
+/**
+ * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, ten resets and lost
+ * nodes.
+ */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 

@@ -1,6 +1,15 @@
 import { spawn, spawnSync } from "child_process";
 import { Client, configFile, must, onNode, root, run, upWith } from "./lab";
-import { changedBy, expectSteadyState, realServers, resourceHistory, services, sharedDisk, threeNodes } from "./state";
+import {
+  activeDirector,
+  changedBy,
+  expectSteadyState,
+  realServers,
+  resourceHistory,
+  services,
+  sharedDisk,
+  threeNodes,
+} from "./state";
 
 const { nodes } = threeNodes;
 
@@ -49,9 +58,10 @@ export function changes(): void {
       const ask = (port: number): string => `curl -s --retry 9 --retry-connrefused http://127.0.0.1:${port}/`;
       expect(onNode("node1", ports.map(ask).join("; "))).toBe("agent\nagent");
       expect(answering()).toEqual([]);
-      const ldirectord = (): string => onNode("node3", "pgrep -f 'ldirectord .* start'");
+      const balancer = activeDirector();
+      const ldirectord = (): string => onNode(balancer, "pgrep -f 'ldirectord .* start'");
       const before = [running(), ldirectord()];
-      const steps = [...nodes.map((node) => `${node}-node-firewall`), "node3-director-configure"].sort();
+      const steps = nodes.flatMap((node) => [`${node}-node-firewall`, `${node}-director-configure`]).sort();
       const file = configFile("changes", {
         "smt-ha:checkInterval": 10,
         "smt-ha:firewallAllow": [{ port: 9100, from: "192.0.2.0/28" }],
@@ -70,7 +80,7 @@ export function changes(): void {
 
       const up = must("lab/stack", "dev", "up", "--config-file", file);
       expect(changedBy(up).sort()).toEqual(steps);
-      expect(onNode("node3", "grep -c 'reread new configuration' /var/log/ldirectord.log")).not.toBe("0");
+      expect(onNode(balancer, "grep -c 'reread new configuration' /var/log/ldirectord.log")).not.toBe("0");
       expect(answering()).toEqual([9100]);
       // Of no use if it was over before.
       expect(download.exitCode).toBeNull();

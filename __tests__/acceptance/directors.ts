@@ -1,8 +1,9 @@
-import { Answer, Client, configFile, eventually, must, onNode, report, run, since, sleep } from "./lab";
+import { Client, configFile, eventually, must, onNode, outage, report, run, since, sleep } from "./lab";
 import {
   activeDirector,
   expectSteadyState,
   fourNodes,
+  moveTo,
   resourceHistory,
   services,
   threeNodes,
@@ -10,13 +11,6 @@ import {
 } from "./state";
 
 const { nodes } = threeNodes;
-
-/** The longest time without an answer, from the last one before it to the first one after; as of `Date.now()`. */
-function outage(answers: readonly Answer[]): { start: number; end: number } {
-  const times = answers.filter(({ status }) => status === 200).map(({ time }) => time);
-  const gaps = times.slice(1).map((end, index) => ({ start: times[index], end }));
-  return gaps.reduce((longest, gap) => (gap.end - gap.start > longest.end - longest.start ? gap : longest));
-}
 
 /** When a node's journal first had a line like this since a time; both as of `Date.now()`. */
 function logged(node: string, unit: string, line: RegExp, start: number): number {
@@ -48,7 +42,8 @@ export function directors(): void {
     });
 
     test("takes the service over when the first one's plug is pulled", async () => {
-      expect(activeDirector()).toBe("node3");
+      moveTo("node3");
+      await eventually(60, () => expectSteadyState(fourNodes));
       const client = new Client(1);
       await sleep(2);
       const start = Date.now();
@@ -91,10 +86,7 @@ export function directors(): void {
     });
 
     test("leaves, and what it did moves to the first one; the cluster forgets it", async () => {
-      if (activeDirector() !== "node4") {
-        onNode("node1", "crm_resource --move --resource LVS --node node4 && crm_resource --wait");
-        onNode("node1", "crm_resource --clear --resource LVS");
-      }
+      moveTo("node4");
       await eventually(60, () => expectSteadyState(fourNodes));
       const before = nodes.map(services);
 

@@ -107,6 +107,13 @@ export class Client {
   }
 }
 
+/** The longest time without an answer, from the last one before it to the first one after; as of `Date.now()`. */
+export function outage(answers: readonly Answer[]): { start: number; end: number } {
+  const times = answers.filter(({ status }) => status === 200).map(({ time }) => time);
+  const gaps = times.slice(1).map((end, index) => ({ start: times[index], end }));
+  return gaps.reduce((longest, gap) => (gap.end - gap.start > longest.end - longest.start ? gap : longest));
+}
+
 /** Starts a command, waits until a condition holds, and kills it without mercy, with all its children. */
 export async function killWhen(condition: () => boolean, command: string, ...args: string[]): Promise<void> {
   const child = spawn(command, args, { cwd: root, detached: true, stdio: "ignore" });

@@ -22,7 +22,7 @@ export function sles(): void {
       expect(preview.match(/\+ vsphere:index\/virtualMachine:VirtualMachine: \(create\)/g)).toHaveLength(3);
       expect(preview.match(/bash smt-ha-files-[0-9a-f]{8}\/files\/install sles11/g)).toHaveLength(3);
       for (const step of [
-        "node/preflight --role smt --name node1 ",
+        "node/preflight --role 'smt director' --name node1 ",
         "cluster/configure --part locking --until base-services ",
         "ocfs/format ",
         "director/configure ",

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ClusterNode, ClusterNodeArgs, hostsFile, sizeWarning } from "../../components/clusterNode";
 import { lookUpPlacement } from "../../components/vspherePlacement";
+import { clusterNodes } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
 const peers = [
@@ -208,6 +209,14 @@ test("without its template, a machine that exists keeps what it has, and the rea
   // All that comes from a template is ignored on a machine that exists.
   const fromTemplate = ["clone", "guestId", "firmware", "scsiType", "networkInterfaces[*].adapterType", "disks"];
   expect(options?.ignoreChanges).toEqual(expect.arrayContaining(fromTemplate));
+});
+
+test("an SMT node that can balance is prepared for both roles, a director for its own", async () => {
+  const recording = await record(() => void clusterNodes(["smt", "director"], { spare: true }));
+  const roleOf = (name: string): string | undefined =>
+    / --role ('[^']*'|\S+) /.exec(String(recording.find(`Command ${name}`).inputs.create))?.[1];
+  expect(["node1-node-preflight", "node1-node-packages"].map(roleOf)).toEqual(["'smt director'", "'smt director'"]);
+  expect(["node2-node-preflight", "node2-node-packages"].map(roleOf)).toEqual(["director", "director"]);
 });
 
 test("a machine's preflight knows what it was cloned with", async () => {

@@ -19,27 +19,24 @@ const guide: LoadBalancing = {
 };
 const smtNodes = [1, 2].map((number) => ({ nodeName: `node${number}`, address: `192.0.2.1${number}` }));
 
-const balance = (directors: number, balancing = guide): Promise<Recording> =>
+const balance = (directors: number, balancing = guide, spare = false): Promise<Recording> =>
   record(() => {
-    const nodes = clusterNodes([...smtRoles(2), ...Array<Role>(directors).fill("director")]);
+    const nodes = clusterNodes([...smtRoles(2), ...Array<Role>(directors).fill("director")], { spare });
     const cluster = haeCluster(nodes);
     const service = { virtualIp: "192.0.2.10", nic: "eth0", balancing };
-    const others = nodes.filter((node) => node.role === "smt");
+    const servers = nodes.filter((node) => node.role === "smt");
     const certificate = marker("certificate");
-    const realServers = others.map(
+    const realServers = servers.map(
       (node, index) =>
-        new RealServer(
-          `${node.nodeName}-real-server`,
-          {
-            node,
-            mount: { mountPoint: "/smt", ready: [marker(`mount-${index}`)] },
-            database: { node, ready: [marker(`database-${index}`)] },
-            peers: others.filter((other) => other !== node).map(({ address }) => address),
-            writesHealthPage: index === 0,
-            ...service,
-          },
-          { dependsOn: certificate },
-        ),
+        new RealServer(`${node.nodeName}-real-server`, {
+          node,
+          mount: { mountPoint: "/smt", ready: [marker(`mount-${index}`)] },
+          database: { node, ready: [marker(`database-${index}`)] },
+          peers: servers.filter((other) => other !== node).map(({ address }) => address),
+          writesHealthPage: index === 0,
+          serveAfter: [certificate],
+          ...service,
+        }),
     );
     new LvsDirector(
       "load-balancer",
@@ -47,7 +44,7 @@ const balance = (directors: number, balancing = guide): Promise<Recording> =>
         cluster,
         configureAfter: cluster.ready,
         directors: nodes.filter((node) => node.role === "director"),
-        others,
+        ...(spare ? { spares: servers, others: [] } : { others: servers }),
         realServers,
         prefixLength: 24,
         ...service,
@@ -102,7 +99,8 @@ describe("the component", () => {
       "Command database-1",
       "RandomPassword node2-real-server-health",
     ]);
-    expect(after("node1-realserver-address")).toEqual(["Command certificate"]);
+    // Early: a cluster with spares waits for it.
+    expect(after("node1-realserver-address")).toEqual([]);
     expect(after("node1-web-health-page")).toEqual(["Command certificate", "Command mount-0"]);
     // ldirectord checks the certificates.
     expect(after("node3-director-configure")).toEqual(["Command certificate"]);
@@ -122,7 +120,7 @@ describe("the component", () => {
       return { create, stdin };
     };
     expect(step("node2-realserver-address")).toEqual({
-      create: "smt-ha realserver/address --address 192.0.2.10 --forwarding gate --rev REV",
+      create: "smt-ha realserver/address --address 192.0.2.10 --forwarding gate --nic eth0 --rev REV",
       stdin: `@@ sysctl\n${realServerSysctl("eth0", "gate")}`,
     });
     expect(step("node2-web-apache")).toEqual({
@@ -138,6 +136,8 @@ describe("the component", () => {
           checkTimeout: 5,
           database: true,
           peers: ["192.0.2.11"],
+          virtualIp: "192.0.2.10",
+          nic: "eth0",
         })}@@ password\nnode2-real-server-health-hush\n`,
       },
     });
@@ -177,6 +177,43 @@ describe("the component", () => {
     );
     expect(recording.below("LvsDirector load-balancer")).toContain("Command node4-director-verify");
   });
+
+  test("a spare is set up and verified like a director, and has the address on lo before the group may come to it", async () => {
+    const recording = await balance(1, guide, true);
+    expect(recording.below("LvsDirector load-balancer").sort()).toEqual(
+      [
+        "Command node3-cluster-configure-LVS",
+        ...["node1", "node2", "node3"].flatMap((node) => [
+          `Command ${node}-director-configure`,
+          `Command ${node}-director-verify`,
+        ]),
+      ].sort(),
+    );
+    const inputs = (name: string): unknown => recording.find(`Command ${name}`).inputs;
+    for (const step of ["director-configure", "director-verify"]) {
+      const { create, stdin } = inputs(`node3-${step}`) as Record<string, unknown>;
+      expect(inputs(`node1-${step}`)).toMatchObject({ create, ...(stdin !== undefined && { stdin }) });
+    }
+    const { after } = recording.find("Command node3-cluster-configure-LVS");
+    for (const node of ["node1", "node2"]) {
+      expect(after).toContain(`Command ${node}-director-configure`);
+      expect(after).toContain(`Command ${node}-realserver-address`);
+    }
+    // The group still does not wait until the real servers answer.
+    expect(after.filter((id) => /-web-/.test(id))).toEqual([]);
+    expect(inputs("node3-cluster-configure-LVS")).toMatchObject({
+      stdin: `@@ crm\n${lvsGroup(platforms.debian12, {
+        virtualIp: "192.0.2.10",
+        nic: "eth0",
+        prefixLength: 24,
+        forwarding: "gate",
+        directors: ["node3"],
+        spares: ["node1", "node2"],
+        failback: false,
+        others: [],
+      })}`,
+    });
+  });
 });
 
 describe("ldirectord.cf", () => {
@@ -213,18 +250,70 @@ describe("ldirectord.cf", () => {
 });
 
 describe("the group", () => {
-  const group = (balancing: LoadBalancing): string =>
-    lvsGroup(platforms.debian12, {
-      virtualIp: "192.0.2.10",
-      nic: "eth0",
-      prefixLength: 24,
-      forwarding: balancing.forwarding,
-      others: ["node1", "node2"],
-      directors: ["node3", "node4"],
-    });
+  const args = {
+    virtualIp: "192.0.2.10",
+    nic: "eth0",
+    prefixLength: 24,
+    others: ["node1", "node2"],
+    directors: ["node3", "node4"],
+    spares: [],
+    failback: false,
+  };
+  const group = ({ forwarding }: LoadBalancing): string => lvsGroup(platforms.debian12, { ...args, forwarding });
+  const withSpares = (platform: "debian12" | "sles11", failback = false, spares = ["node1", "node2"]): string =>
+    lvsGroup(platforms[platform], { ...args, forwarding: "gate", others: [], spares, failback });
 
   test("is kept on the directors and off every SMT node, with the guide's names", () => {
     expect(group(guide)).toMatchSnapshot();
+  });
+
+  test.each(["debian12", "sles11"] as const)(
+    "with spares on %s: the directors first, then the SMT nodes in order",
+    (on) => expect(withSpares(on).replace(/^(primitive|group).*\n/gm, "")).toMatchSnapshot(),
+  );
+
+  test("with spares, the running group's own text stays, so that it runs on", () => {
+    const own = (text: string): string[] => text.split("\n").filter((line) => !line.startsWith("location "));
+    expect(own(withSpares("debian12"))).toEqual(own(group(guide)));
+  });
+
+  describe.each([1, 2, 30])("with %s spares", (count) => {
+    const spares = Array.from({ length: count }, (_, index) => `smt${index}`);
+    /** Each node's score, and the group's stickiness while so many of its members run. */
+    const scores = (text: string): Record<string, number> =>
+      Object.fromEntries(
+        [...text.matchAll(/^location .* (\d+): (\S+)$/gm)].map(([, score, node]) => [node, Number(score)]),
+      );
+    const stickiness = (text: string, members: number): number =>
+      members * Number(/resource-stickiness=(\d+)/.exec(text)?.[1]);
+
+    test.each([false, true])("a director comes first, the SMT nodes follow in order; failback: %s", (failback) => {
+      const of = scores(withSpares("debian12", failback, spares));
+      const ranked = [...new Set(Object.values(of))].sort((one, other) => other - one);
+      expect(of.node3).toBe(of.node4);
+      expect([of.node3, ...spares.map((node) => of[node])]).toEqual(ranked);
+      expect(ranked.at(-1)).toBeGreaterThan(0);
+    });
+
+    test("the group stays where it is, also while only the address runs", () => {
+      const text = withSpares("debian12", false, spares);
+      const of = Object.values(scores(text));
+      expect(Math.max(...of) - Math.min(...of)).toBeLessThan(stickiness(text, 1));
+    });
+
+    test("with failback, it returns to a director, and moves for nothing else", () => {
+      const text = withSpares("debian12", true, spares);
+      const of = scores(text);
+      expect(of.node3 - (of[spares[0]] ?? 0)).toBeGreaterThan(stickiness(text, 2));
+      expect((of[spares[0]] ?? 0) - (of[spares.at(-1) ?? ""] ?? 0)).toBeLessThan(stickiness(text, 1));
+    });
+  });
+
+  test("with failback, a director that can't hold the address gets it once in an hour, not every two minutes", () => {
+    const expires = (text: string): string | undefined => /failure-timeout=(\d+)/.exec(text)?.[1];
+    expect(expires(withSpares("debian12", true))).toBe("3600");
+    expect(expires(withSpares("debian12", false))).toBe("120");
+    expect(lvsGroup(platforms.debian12, { ...args, forwarding: "gate", failback: true })).toBe(group(guide));
   });
 
   test.each(["ipip", "masq"] as const)("asks for no loopback support with %s", (forwarding) => {
@@ -250,6 +339,8 @@ test("the health page is a script with the node's settings", () => {
       checkTimeout: 5,
       database: true,
       peers: ["192.0.2.12", "192.0.2.13"],
+      virtualIp: "192.0.2.10",
+      nic: "eth0",
     }),
   ).toMatchSnapshot();
   expect(healthSite("test.html")).toMatchSnapshot();

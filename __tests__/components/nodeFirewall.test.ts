@@ -53,6 +53,32 @@ test.each([
 
 test("rules of an SMT node", () => expect(firewallRules(platforms.debian12, smt, settings)).toMatchSnapshot());
 test("rules of a director", () => expect(firewallRules(platforms.debian12, director, settings)).toMatchSnapshot());
+
+describe("a spare", () => {
+  const spare = { ...smt, spare: true };
+  const lines = (platform: PlatformName, node: FirewallNode): string[] =>
+    firewallRules(platforms[platform], node, settings).split("\n");
+
+  test("tracks neither half of the service's connections, and is an SMT node else", () => {
+    const added = lines("debian12", spare).filter((line) => !lines("debian12", smt).includes(line));
+    expect(added.map((line) => line.trim())).toEqual([
+      "chain prerouting {",
+      "type filter hook prerouting priority raw; policy accept;",
+      "ip daddr 192.0.2.10 tcp dport { 80, 443 } notrack",
+      "chain output {",
+      "type filter hook output priority raw; policy accept;",
+      "ip saddr 192.0.2.10 tcp sport { 80, 443 } notrack",
+    ]);
+    expect(lines("debian12", smt).filter((line) => !lines("debian12", spare).includes(line))).toEqual([]);
+  });
+
+  test.each(["sles11", "sles12"] as const)("routes on %s, as a director does", (platform) => {
+    const added = lines(platform, spare).filter((line) => !lines(platform, smt).includes(line));
+    expect(added).toEqual(['FW_ROUTE="yes"', 'FW_STOP_KEEP_ROUTING_STATE="yes"']);
+    expect(lines(platform, director)).toEqual(expect.arrayContaining(added));
+  });
+});
+
 test("with tunnels, SMT nodes take them from the directors, which take none", () => {
   const tunnels = { ...settings, forwarding: "ipip" } as const;
   expect(firewallRules(platforms.debian12, smt, tunnels)).toContain("ip saddr { 192.0.2.13 } ip protocol ipip accept");

@@ -40,7 +40,30 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
         forwarding: "gate",
         others: ["node1", "node2"],
         directors: ["node3"],
+        spares: [],
+        failback: false,
       }),
+    ],
+    [
+      "LVS with spares",
+      lvsGroup(platform, {
+        virtualIp: "192.0.2.10",
+        nic: "eth0",
+        prefixLength: 24,
+        forwarding: "gate",
+        others: [],
+        directors: ["node3"],
+        spares: ["node1", "node2"],
+        failback: false,
+      }),
+    ],
+    [
+      "the firewall of a spare",
+      firewallRules(
+        platform,
+        { ...firewallNodes[0], spare: true },
+        { nodes: firewallNodes, virtualIp: "192.0.2.10", forwarding: "gate" },
+      ),
     ],
     ...forwardings.flatMap((forwarding) =>
       [firewallNodes[0], firewallNodes[2]].map((node): [string, string] => [

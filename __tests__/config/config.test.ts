@@ -1,6 +1,17 @@
 import { labSecrets, schema, stackValues } from "../support/stack";
 import { applyCommand } from "../support/pulumiConfig";
-import { files, fix, good, goodNodes, load, nodeChange, privateKey, problemsOf, withKeys } from "./fixtures";
+import {
+  type Change,
+  files,
+  fix,
+  good,
+  goodNodes,
+  load,
+  nodeChange,
+  privateKey,
+  problemsOf,
+  withKeys,
+} from "./fixtures";
 
 const now = new Date("2026-01-01");
 
@@ -67,6 +78,7 @@ test("the lab's configuration, exactly", () => {
       days: 730,
       now,
     },
+    directors: { spares: true, failback: false },
     balancing: {
       checkInterval: 20,
       checkTimeout: 5,
@@ -263,4 +275,14 @@ test("an SSH agent that is gone is refused before any step fails for it", () => 
     return files[file] ?? "";
   };
   expect(problemsOf(good, { environment, readFile })).toEqual([]);
+});
+
+describe("an SMT node balances while no director can", () => {
+  const spares = (change: Change): boolean => load(withKeys(change)).directors.spares;
+
+  test.each(["debian12", "sles11", "sles12"])("by default on %s", (platform) =>
+    expect(spares({ platform, ...(platform === "sles11" && { sshPrivateKeyFile: "/keys/rsa" }) })).toBe(true),
+  );
+  test.each(["ipip", "masq"])("not with forwarding %s", (forwarding) => expect(spares({ forwarding })).toBe(false));
+  test("not if the configuration says no", () => expect(spares({ spareDirectors: "false" })).toBe(false));
 });

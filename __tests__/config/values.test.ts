@@ -383,6 +383,16 @@ const balancing: readonly Refusal[] = [
       "set receive 'still alive'",
     ],
   ],
+  ...(["masq", "ipip"] as const).map((forwarding): Refusal => [
+    `spares with ${forwarding}`,
+    { spareDirectors: "true", forwarding },
+    [
+      "spareDirectors",
+      'is "true"',
+      `must not be true when forwarding is ${forwarding}: ${forwarding === "masq" ? "what a real server answers must pass the director" : "real servers take tunnels from directors only"}`,
+      "set spareDirectors false\n           or use direct routing: pulumi config set forwarding gate",
+    ],
+  ]),
   [
     "fallback that is the director",
     { fallback: "192.0.2.10" },

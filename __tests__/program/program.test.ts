@@ -89,7 +89,7 @@ describe("the lab's stack", () => {
         "smt-links",
         ...["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`),
         ...["start", "repositories", "verify", "mirror"].map((step) => `smt-${step}`),
-        ...["realserver-address", "web-apache", "web-health", "web-health-page"],
+        ...["web-apache", "web-health", "web-health-page"],
         ...["cluster-configure-LVS", "director-verify"],
       ].sort(),
     );
@@ -172,6 +172,41 @@ test("SMT mirrors on its first node, what and with which credentials the configu
   expect(recording.resources.map(({ id }) => id).filter((id) => id.startsWith("Command node3-smt-"))).toEqual([]);
 });
 
+describe("the SMT nodes as spare directors", () => {
+  const role = (recording: Recording, node: string): string | undefined =>
+    / --role ('[^']*'|\S+) /.exec(String(recording.find(`Command ${node}-node-packages`).inputs.create))?.[1];
+  const text = (recording: Recording, id: string): string => String(recording.find(`Command ${id}`).inputs.stdin);
+  const without = async (values: Record<string, string>): Promise<void> => {
+    const { recording } = await runProgram({ ...labStack, ...values });
+    expect(recording.resources.map(({ name }) => name).filter((name) => /node[12]-director-/.test(name))).toEqual([]);
+    expect(role(recording, "node1")).toBe("smt");
+    expect(text(recording, "node3-cluster-configure-LVS")).toContain("location LVS-not-on-node1 LVS -inf: node1\n");
+    expect(text(recording, "node1-node-firewall")).not.toContain("notrack");
+  };
+
+  test("are all that they need, by default", async () => {
+    const { recording } = await runProgram(labStack);
+    for (const node of ["node1", "node2"]) {
+      expect(role(recording, node)).toBe("'smt director'");
+      expect(text(recording, `${node}-node-firewall`)).toContain("notrack");
+      const before = allBefore(recording, "Command node3-cluster-configure-LVS");
+      for (const step of ["node-packages", "node-firewall", "director-configure", "realserver-address"]) {
+        expect(before).toContain(`Command ${node}-${step}`);
+      }
+      expect(before).not.toContain(`Command ${node}-web-apache`);
+    }
+    expect(text(recording, "node3-cluster-configure-LVS")).toMatch(/ LVS \S+ 3: node3\n.* 2: node1\n.* 1: node2\n$/);
+  });
+
+  test("are none if the configuration says so", () => without({ "smt-ha:spareDirectors": "false" }));
+  test("are none by default where answers must pass the director", () => without({ "smt-ha:forwarding": "masq" }));
+
+  test("hand over to a director that is back, if the configuration says so", async () => {
+    const { recording } = await runProgram({ ...labStack, "smt-ha:directorFailback": "true" });
+    expect(text(recording, "node3-cluster-configure-LVS")).toContain(" 1000: node3\n");
+  });
+});
+
 describe("the lab's stack with two directors", () => {
   const values = stackValues("two-directors", labSecrets);
 
@@ -195,7 +230,7 @@ describe("the lab's stack with two directors", () => {
     expect(allBefore(recording, "Command node3-cluster-configure-LVS")).toContain("Command node4-director-configure");
     const text = (id: string): string => String(recording.find(id).inputs.stdin);
     expect(text("Command node3-cluster-configure-LVS")).toContain(
-      "location LVS-on-node4 LVS resource-discovery=exclusive 0:",
+      "location LVS-on-node4 LVS resource-discovery=exclusive 3:",
     );
     expect(text("Command node1-cluster-configure-base-services")).toContain(
       "Base-Services-not-on-node4 base-services -inf:",

@@ -81,6 +81,11 @@ test("reads like a report: what it sees now, then what only steps have seen", as
   expect(warnings()).toEqual([]);
 });
 
+test("says if an SMT node balances in place of a director", async () => {
+  const report = await describeService({ ...facts, activeDirector: "node1" }, false, warn);
+  expect(row(report, "balanced")).toBe("http and https, by node1, in place of a director, to node1, node2");
+});
+
 describe("the certificate's end", () => {
   test.each([
     // The same program that has just renewed a short one must not warn of it.

@@ -258,6 +258,10 @@ function prepare(node: TestNode, disk: Disk, platform: string, role: "smt" | "di
     requestOf("node2"),
     node.check("openssl req -new -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=node2 2>/dev/null"),
   );
+  // The cluster has the service address on the director.
+  if (role === "smt") {
+    node.write("/run/doubles/lvs-on", "node3");
+  }
   if (role === "director") {
     // As the first SMT node has left it.
     disk.change("parted -s $disk mklabel gpt mkpart smtha-sbd 1MiB 17MiB mkpart smtha-data 17MiB 100%");

@@ -42,6 +42,8 @@ beforeAll(async () => {
       checkTimeout: 5,
       database: true,
       peers: [nodes[1 - index].address],
+      virtualIp: "192.0.2.10",
+      nic: "eth0",
     });
     succeed(node.step("web/health", {}, { settings, password: "hush-3" }));
     // No answer of the database is young enough for the next check.
@@ -60,6 +62,27 @@ afterAll(async () => {
 test("is the page's first line while all is well", () => {
   expect(nodes.map((node) => page(node))).toEqual([healthy, healthy]);
   expect(nodes.map((node) => page(node, "?link"))).toEqual([healthy, healthy]);
+});
+
+test("a node that passes requests on without the service address on the network can't serve", () => {
+  const [{ node }] = nodes;
+  // The kernel's own table, which this machine need not have.
+  const table = "/run/doubles/ip_vs";
+  node.check(`sed -i 's|/proc/net/ip_vs|${table}|' /usr/local/lib/smt-ha/health`);
+  const entries = (address: string): string =>
+    `IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\nTCP  ${address}:0050 wlc  \n  -> C000020C:0050      Route   1      0          0         \n`;
+  node.write(table, entries("C000020A"));
+  expect(page(nodes[0])).toBe(
+    "it still balances, although it does not have 192.0.2.10 on eth0; to end that: ipvsadm -C\n503",
+  );
+  node.check("ip address add 192.0.2.10/24 dev eth0");
+  expect(page(nodes[0])).toBe(healthy);
+  node.check("ip address del 192.0.2.10/24 dev eth0");
+  // Another's service, and an empty table.
+  node.write(table, entries("C6336401"));
+  expect(page(nodes[0])).toBe(healthy);
+  node.write(table, entries("C000020A").replace(/TCP[^]*/, ""));
+  expect(page(nodes[0])).toBe(healthy);
 });
 
 test("keeps the database's password from others than Apache", () => {
@@ -142,6 +165,8 @@ test("without a database, only the files count", () => {
     checkTimeout: 5,
     database: false,
     peers: [],
+    virtualIp: "192.0.2.10",
+    nic: "eth0",
   });
   succeed(node.step("web/health", {}, { settings }));
   node.check("mysqladmin shutdown");

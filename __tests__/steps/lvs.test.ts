@@ -1,4 +1,6 @@
 import { commandLine } from "../../components/remoteHost";
+import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
+import { directorSysctl } from "../../components/lvsDirector";
 import { realServerSysctl } from "../../components/realServer";
 import { succeed, TestNode } from "../support/node";
 
@@ -13,10 +15,11 @@ describe("realserver/address", () => {
   const unit = "/etc/systemd/system/smt-ha-realserver.service";
   const give = (address: string, forwarding: "gate" | "masq"): string => {
     const inputs = { sysctl: realServerSysctl("eth0", forwarding) };
-    return succeed(node.step("realserver/address", { address, forwarding }, inputs)).stderr;
+    return succeed(node.step("realserver/address", { address, forwarding, nic: "eth0" }, inputs)).stderr;
   };
-  const addresses = (): string[] =>
-    node.check("ip -o -4 address show dev lo label lo:0 | awk '{ print $4 }'").split("\n").filter(Boolean);
+  const addressesOn = (nic: string): string[] =>
+    node.check(`ip -o -4 address show dev ${nic} scope global | awk '{ print $4 }'`).split("\n").filter(Boolean);
+  const addresses = (): string[] => addressesOn("lo");
   const settings = (): string[] =>
     node.check("cd /proc/sys/net/ipv4/conf && cat {all,eth0}/arp_{ignore,announce}").split("\n").filter(Boolean);
 
@@ -29,6 +32,8 @@ describe("realserver/address", () => {
     expect(addresses()).toEqual(["192.0.2.10/32"]);
     expect(settings()).toEqual(["1", "2", "1", "2"]);
     expect(node.read(unit)).toContain("ExecStart=/sbin/ip address replace 192.0.2.10/32 dev lo label lo:0\n");
+    // Later, the cluster may have taken it off.
+    expect(node.read(unit)).toContain("\nBefore=pacemaker.service\n");
     expect(node.check("readlink /etc/systemd/system/multi-user.target.wants/smt-ha-realserver.service").trim()).toBe(
       unit,
     );
@@ -42,12 +47,113 @@ describe("realserver/address", () => {
     expect(addresses()).toEqual(["192.0.2.20/32"]);
   });
 
+  describe("while the node balances", () => {
+    /** What IPaddr2 does with lvs_support when it starts, and when it stops. */
+    const take = (): string =>
+      node.check("ip address del 192.0.2.10/32 dev lo && ip address add 192.0.2.10/24 dev eth0");
+    const leave = (): string =>
+      node.check("ip address del 192.0.2.10/24 dev eth0 && ip address add 192.0.2.10/32 brd 255.255.255.255 dev lo");
+
+    test("leaves the address to the cluster, and what the cluster puts back as it is", () => {
+      give("192.0.2.10", "gate");
+      take();
+      expect(give("192.0.2.10", "gate")).toBe("");
+      expect([addressesOn("eth0"), addresses()]).toEqual([["192.0.2.11/24", "192.0.2.10/24"], []]);
+      expect(settings()).toEqual(["1", "2", "1", "2"]);
+      leave();
+      expect(give("192.0.2.10", "gate")).toBe("");
+      expect([addressesOn("eth0"), addresses()]).toEqual([["192.0.2.11/24"], ["192.0.2.10/32"]]);
+    });
+
+    test("sets up the next boot, if it was not there before", () => {
+      node.check("ip address add 192.0.2.10/24 dev eth0");
+      expect(give("192.0.2.10", "gate")).toContain(`wrote ${unit}\n`);
+      expect(addresses()).toEqual([]);
+    });
+
+    test("takes a former address off lo that the cluster has put back", () => {
+      give("192.0.2.10", "gate");
+      take();
+      leave();
+      expect(give("192.0.2.20", "gate")).toContain("removing 192.0.2.10/32 from lo\n");
+      expect(addresses()).toEqual(["192.0.2.20/32"]);
+    });
+
+    // IPaddr2 before 3.9.4 does not find it there.
+    test("lets the address be on lo too", () => {
+      give("192.0.2.10", "gate");
+      node.check("ip address add 192.0.2.10/24 dev eth0");
+      expect(give("192.0.2.10", "gate")).toBe("");
+      expect([addressesOn("eth0"), addresses()]).toEqual([["192.0.2.11/24", "192.0.2.10/24"], ["192.0.2.10/32"]]);
+    });
+  });
+
+  test("does not replace an address that is there, since an old kernel would refuse", () => {
+    give("192.0.2.10", "gate");
+    node.check("mv /sbin/ip /sbin/ip.real");
+    node.write(
+      "/sbin/ip",
+      `#!/bin/sh\ncase "$*" in *" replace "*) echo "RTNETLINK answers: File exists" >&2; exit 2 ;; esac\nexec /sbin/ip.real "$@"\n`,
+    );
+    node.check("chmod 755 /sbin/ip");
+    expect(give("192.0.2.10", "gate")).toBe("");
+    expect(addresses()).toEqual(["192.0.2.10/32"]);
+  });
+
   test("with masq, nothing is left of it", () => {
     give("192.0.2.10", "gate");
     give("192.0.2.10", "masq");
     expect(addresses()).toEqual([]);
     expect(settings()).toEqual(["0", "0", "0", "0"]);
     expect(node.run(`ls ${unit}`).code).not.toBe(0);
+  });
+});
+
+describe("director/configure on an SMT node", () => {
+  const balancing: LoadBalancing = {
+    checkInterval: 20,
+    checkTimeout: 5,
+    failureCount: 2,
+    autoReload: true,
+    quiescent: false,
+    scheduler: "wlc",
+    forwarding: "gate",
+    request: "test.html",
+    receive: "still alive",
+  };
+  const config = "/etc/ha.d/ldirectord.cf";
+  const text = ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }, { address: "192.0.2.12" }], balancing);
+  const configure = (): string =>
+    succeed(node.step("director/configure", { config }, { sysctl: directorSysctl, "ldirectord.cf": text })).stderr;
+  beforeEach(() => {
+    // ldirectord, asked for its status while it does not run.
+    node.write("/usr/local/sbin/ldirectord", '#!/bin/sh\n[ "$2" = status ] && exit 3\n');
+    node.check("chmod 755 /usr/local/sbin/ldirectord && mkdir -p /etc/ha.d");
+    // As its package leaves it.
+    node.write("/run/doubles/enabled/ldirectord", "");
+  });
+
+  test("lets it forward, and leaves the start of ldirectord to the cluster; the second time, nothing", () => {
+    expect(configure()).toBe(
+      ["/etc/sysctl.d/90-smt-ha-director.conf", config]
+        .map((file) => `node1: director/configure: wrote ${file}\n`)
+        .join(""),
+    );
+    expect(node.check("cat /proc/sys/net/ipv4/ip_forward").trim()).toBe("1");
+    expect(node.read(config)).toBe(text);
+    expect(node.run("ls /run/doubles/enabled/ldirectord").code).not.toBe(0);
+    node.calls();
+    expect(configure()).toBe("");
+    expect(node.calls()).toEqual([]);
+  });
+
+  test("makes a running cluster look again that has found no ldirectord here before", () => {
+    node.write("/run/doubles/active/pacemaker", "");
+    node.write("/run/doubles/not-installed", "Director\n");
+    expect(configure()).toContain("letting the cluster look for ldirectord again\n");
+    expect(node.calls()).toContain("crm resource cleanup Director node1");
+    expect(configure()).toBe("");
+    expect(node.calls()).toEqual([]);
   });
 });
 
@@ -89,6 +195,19 @@ describe("director/verify", () => {
     });
   });
 
+  test("passes a real server that balances in place of a director, and is one of its own servers", () => {
+    succeed(
+      node.step(
+        "realserver/address",
+        { address: "192.0.2.10", forwarding: "gate", nic: "eth0" },
+        { sysctl: realServerSysctl("eth0", "gate") },
+      ),
+    );
+    node.check("ip address del 192.0.2.10/32 dev lo && ip address add 192.0.2.10/24 dev eth0");
+    place("node1", complete);
+    expect(node.step("director/verify", options).stdout).toBe("node1\n");
+  });
+
   test("passes a director that waits, with an empty table", () => {
     place("node4", "");
     expect(node.step("director/verify", options).stderr).toBe("node1: director/verify: node4 holds 192.0.2.10\n");
@@ -108,6 +227,18 @@ describe("director/verify", () => {
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(step.exitCode).toBeNull();
     place("node1", complete);
+    expect(await ended).toBe(0);
+  });
+
+  test("waits while a real server that is to balance has the address on lo only", async () => {
+    node.check("ip address add 192.0.2.10/32 dev lo label lo:0");
+    place("node1", complete);
+    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
+    step.stdin?.end();
+    const ended = new Promise((resolve) => step.once("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(step.exitCode).toBeNull();
+    node.check("ip address add 192.0.2.10/24 dev eth0");
     expect(await ended).toBe(0);
   });
 

@@ -51,6 +51,7 @@ describe("node/preflight", () => {
   test.each([
     ["smt", "ocfs2 dlm"],
     ["director", "ip_vs"],
+    ["smt director", "ocfs2 dlm ip_vs"],
   ])("names each module that a kernel lacks, for role %s: %s", (role, modules) => {
     for (const module of ["ocfs2", "dlm", "ip_vs"]) {
       node.write(`/run/doubles/lacks-module-${module}`, "");
@@ -203,7 +204,10 @@ describe("node/packages", () => {
   const hold = "/etc/apt/apt.conf.d/90smt-ha";
   /** The platform's packages for a role. */
   const wanted = (role: string): string[] =>
-    node.check(`SMT_HA=/usr/local/lib/smt-ha; . $SMT_HA/platform.sh; packages_of ${role}`).split(/\s+/).filter(Boolean);
+    node
+      .check(`SMT_HA=/usr/local/lib/smt-ha; . $SMT_HA/platform.sh; packages_of "${role}"`)
+      .split(/\s+/)
+      .filter(Boolean);
   const installed = (): string[] =>
     node.check("dpkg-query -W -f '${binary:Package} ${db:Status-Abbrev}\\n'").split("\n");
   const withoutPackages = (packages: readonly string[]): void =>
@@ -212,26 +216,36 @@ describe("node/packages", () => {
          { first = $0; sub(/\\n.*/, "", first) } !(first in ours)' /var/lib/dpkg/status >/run/status && cp /run/status /var/lib/dpkg/status`,
     );
 
-  test.each(["smt", "director"])("installs what is missing of the role %s, once and without questions", (role) => {
-    const packages = wanted(role);
-    expect(packages).toEqual(expect.arrayContaining(["chrony", "open-iscsi", "parted"]));
-    withoutPackages(packages);
-    node.write("/run/doubles/archive", packages.join("\n") + "\n");
-
-    expect(node.step("node/packages", { role })).toEqual({
-      code: 0,
-      stdout: "",
-      stderr: wrote("node/packages", hold) + `node1: node/packages: installing ${packages.join(" ")}\n`,
-    });
-    expect(installed()).toEqual(expect.arrayContaining(packages.map((name) => `${name} ii `)));
-    expect(node.calls()).toEqual([
-      "apt-get -q update",
-      `apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends ${packages.join(" ")}`,
-    ]);
-
-    expect(node.step("node/packages", { role })).toEqual({ code: 0, stdout: "", stderr: "" });
-    expect(node.calls()).toEqual([]);
+  test("an SMT node that can balance has the packages of both roles", () => {
+    const only = (role: string): string[] =>
+      wanted(role).filter((name) => !wanted(role === "smt" ? "director" : "smt").includes(name));
+    expect(wanted("smt director").sort()).toEqual([...wanted("smt"), ...only("director")].sort());
+    expect(only("director")).toEqual(["ldirectord", "ipvsadm"]);
   });
+
+  test.each(["smt", "director", "smt director"])(
+    "installs what is missing of the role %s, once and without questions",
+    (role) => {
+      const packages = wanted(role);
+      expect(packages).toEqual(expect.arrayContaining(["chrony", "open-iscsi", "parted"]));
+      withoutPackages(packages);
+      node.write("/run/doubles/archive", packages.join("\n") + "\n");
+
+      expect(node.step("node/packages", { role })).toEqual({
+        code: 0,
+        stdout: "",
+        stderr: wrote("node/packages", hold) + `node1: node/packages: installing ${packages.join(" ")}\n`,
+      });
+      expect(installed()).toEqual(expect.arrayContaining(packages.map((name) => `${name} ii `)));
+      expect(node.calls()).toEqual([
+        "apt-get -q update",
+        `apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends ${packages.join(" ")}`,
+      ]);
+
+      expect(node.step("node/packages", { role })).toEqual({ code: 0, stdout: "", stderr: "" });
+      expect(node.calls()).toEqual([]);
+    },
+  );
 
   test("installs only what is missing, also what was removed but for its configuration", () => {
     const packages = wanted("smt");

@@ -102,19 +102,16 @@ const authority = new CertificateAuthority("certificates", {
 
 const realServers = servers.map(
   (node, index) =>
-    new RealServer(
-      `${node.nodeName}-server`,
-      {
-        node,
-        virtualIp,
-        nic: network.nic,
-        mount,
-        peers: servers.filter((other) => other !== node).map(({ address }) => address),
-        writesHealthPage: index === 0,
-        balancing,
-      },
-      { dependsOn: [...authority.ready] },
-    ),
+    new RealServer(`${node.nodeName}-server`, {
+      node,
+      virtualIp,
+      nic: network.nic,
+      mount,
+      peers: servers.filter((other) => other !== node).map(({ address }) => address),
+      writesHealthPage: index === 0,
+      balancing,
+      serveAfter: authority.ready,
+    }),
 );
 
 const balancer = new LvsDirector(

@@ -1,13 +1,16 @@
 # Installation of packages, and of the kernel modules in them.
 # shellcheck shell=bash
 
-# modules_lacking ROLE: the kernel modules that a node of this role (smt or director) needs and its running kernel lacks.
+# modules_lacking ROLES: the kernel modules that a node of these roles (smt, director, or both) needs and its running kernel
+# lacks.
 modules_lacking() {
-  local module modules='softdog iscsi_tcp'
-  case $1 in
-  smt) modules="$modules dlm ocfs2" ;;
-  director) modules="$modules ip_vs" ;;
-  esac
+  local role module modules='softdog iscsi_tcp'
+  for role in $1; do
+    case $role in
+    smt) modules="$modules dlm ocfs2" ;;
+    director) modules="$modules ip_vs" ;;
+    esac
+  done
   for module in $modules; do
     # Without -q, with which older ones end well for a module that they do not find.
     modprobe -n "$module" >/dev/null 2>&1 || echo "$module"

@@ -39,11 +39,14 @@ packages_install() {
     case $? in 102 | 103) ;; *) return 1 ;; esac
 }
 
-# sles_lacks ROLE: what a node of this role needs on SLES and packages_install can't provide, a line each.
+# runs_smt ROLES: whether SMT is among them.
+runs_smt() { case " $1 " in *' smt '*) ;; *) return 1 ;; esac }
+
+# sles_lacks ROLES: what a node of these roles needs on SLES and packages_install can't provide, a line each.
 sles_lacks() {
   local package missing='' found product lacking
   # Those that a later step installs count too.
-  for package in $(packages_of "$1") $([ "$1" != smt ] || echo "$SMT_PACKAGES"); do
+  for package in $(packages_of "$1") $(! runs_smt "$1" || echo "$SMT_PACKAGES"); do
     package_installed "$package" || missing="$missing $package"
   done
   if [ -n "$missing" ]; then

@@ -82,11 +82,12 @@ sysctl_install() {
   sysctl -q -p "$file"
 }
 
-# at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot. Each is a line with an absolute path.
+# at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot, before the cluster can undo them. Each is a line with
+# an absolute path.
 at_boot() {
   local unit=smt-ha-$1.service
   {
-    printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\n\n' "$2"
+    printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\nBefore=pacemaker.service\n\n' "$2"
     printf '[Service]\nType=oneshot\nRemainAfterExit=yes\n'
     sed 's/^/ExecStart=/'
     printf '\n[Install]\nWantedBy=multi-user.target\n'

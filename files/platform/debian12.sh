@@ -13,7 +13,7 @@ TIME_CONFIG=/etc/chrony/conf.d/smt-ha.conf
 platform_found() { sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release; }
 platform_matches() { grep -q '^ID=debian' /etc/os-release && grep -q '^VERSION_ID="12"' /etc/os-release; }
 
-# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
+# platform_lacks ROLES: what a node of these roles needs and packages_install can't provide, a line each.
 platform_lacks() {
   local module
   for module in $(modules_lacking "$1"); do
@@ -21,13 +21,16 @@ platform_lacks() {
   done
 }
 
-# packages_of ROLE: the packages that a node of this role (smt or director) needs.
+# packages_of ROLES: the packages that a node of these roles (smt, director, or both) needs.
 packages_of() {
+  local role
   echo chrony nftables open-iscsi parted corosync pacemaker crmsh sbd resource-agents ca-certificates openssl
-  case $1 in
-  smt) echo dlm-controld ocfs2-tools apache2 ;;
-  director) echo ldirectord ipvsadm ;;
-  esac
+  for role in $1; do
+    case $role in
+    smt) echo dlm-controld ocfs2-tools apache2 ;;
+    director) echo ldirectord ipvsadm ;;
+    esac
+  done
 }
 
 # unattended_hold: keeps unattended-upgrades off the packages whose update restarts a part of the service. It runs within

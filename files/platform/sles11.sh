@@ -62,7 +62,7 @@ trust_refresh() {
   done
 }
 
-# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
+# platform_lacks ROLES: what a node of these roles needs and packages_install can't provide, a line each.
 platform_lacks() { sles_lacks "$1"; }
 
 # web_tls_versions: nothing, since OpenSSL 0.9.8 has no TLS 1.2.
@@ -85,17 +85,19 @@ smt_enable() {
   service_start smt
 }
 
-# packages_of ROLE: the packages that a node of this role (smt or director) needs. There is one package of kernel modules
-# for each kind of kernel. Without ocfs2-tools-o2cb, whose services are those of a cluster without Pacemaker.
+# packages_of ROLES: the packages that a node of these roles (smt, director, or both) needs. There is one package of kernel
+# modules for each kind of kernel. Without ocfs2-tools-o2cb, whose services are those of a cluster without Pacemaker.
 packages_of() {
-  local kernel
+  local kernel role
   kernel=$(uname -r)
   echo ntp SuSEfirewall2 open-iscsi parted corosync openais pacemaker cluster-glue resource-agents openssl
-  case $1 in
-  smt) echo libdlm cluster-network-kmp-"${kernel##*-}" ocfs2-tools ocfs2-kmp-"${kernel##*-}" apache2 ;;
-  # ldirectord's package does not require what its checks of https need.
-  director) echo ldirectord ipvsadm perl-Crypt-SSLeay ;;
-  esac
+  for role in $1; do
+    case $role in
+    smt) echo libdlm cluster-network-kmp-"${kernel##*-}" ocfs2-tools ocfs2-kmp-"${kernel##*-}" apache2 ;;
+    # ldirectord's package does not require what its checks of https need.
+    director) echo ldirectord ipvsadm perl-Crypt-SSLeay ;;
+    esac
+  done
 }
 
 # A service that a step starts would inherit a lower priority.
@@ -237,7 +239,8 @@ sysctl_install() {
   sysctl -q -p "$STEP_DIR/sysctl"
 }
 
-# at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot. Each is a line with an absolute path.
+# at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot, before the services start, the cluster's among them.
+# Each is a line with an absolute path.
 at_boot() { { echo "# $2" && cat; } | install_block /etc/init.d/boot.local "$1"; }
 
 # not_at_boot NAME: undoes at_boot.

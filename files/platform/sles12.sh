@@ -41,10 +41,10 @@ trust_refresh() { update-ca-certificates; }
 # smt_schedule_create: makes the file of the nightly jobs, as the package does when it is installed.
 smt_schedule_create() { /usr/lib/SMT/bin/reschedule-sync.sh; }
 
-# platform_lacks ROLE: what a node of this role needs and packages_install can't provide, a line each.
+# platform_lacks ROLES: what a node of these roles needs and packages_install can't provide, a line each.
 platform_lacks() {
   sles_lacks "$1"
-  if [ "$1" = smt ] && ! [ -e $SMT_REGISTRATION ]; then
+  if runs_smt "$1" && ! [ -e $SMT_REGISTRATION ]; then
     echo "it has no $SMT_REGISTRATION, without which SMT does not start: register it with SUSEConnect;" \
       "or, if it mirrors nothing from SUSE: touch $SMT_REGISTRATION"
   fi
@@ -63,14 +63,17 @@ smt_enable() {
   service_start smt.target
 }
 
-# packages_of ROLE: the packages that a node of this role (smt or director) needs.
+# packages_of ROLES: the packages that a node of these roles (smt, director, or both) needs.
 packages_of() {
+  local role
   echo ntp SuSEfirewall2 open-iscsi parted corosync pacemaker crmsh sbd cluster-glue resource-agents ca-certificates openssl
-  case $1 in
-  smt) echo libdlm dlm-kmp-default ocfs2-tools ocfs2-kmp-default apache2 ;;
-  # ldirectord's package does not require what its checks of https need.
-  director) echo ldirectord ipvsadm perl-LWP-Protocol-https perl-IO-Socket-SSL ;;
-  esac
+  for role in $1; do
+    case $role in
+    smt) echo libdlm dlm-kmp-default ocfs2-tools ocfs2-kmp-default apache2 ;;
+    # ldirectord's package does not require what its checks of https need.
+    director) echo ldirectord ipvsadm perl-LWP-Protocol-https perl-IO-Socket-SSL ;;
+    esac
+  done
 }
 
 # database_configure < TEXT: a part of the database's configuration; it takes effect when the database restarts.
