@@ -1,5 +1,5 @@
 import { Client, eventually, inLab, must, onNode, report, run, since, sleep } from "./lab";
-import { ask, expectSteadyState, full, realServers, table, tableOf, threeNodes } from "./state";
+import { ask, expectSteadyState, realServers, table, tableOf, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
 const bootId = "cat /proc/sys/kernel/random/boot_id";
@@ -31,20 +31,6 @@ export function cluster(): void {
         expect(ask("https")).toBe("still alive");
       }
       realServers.forEach((node, index) => expect(requests(node)).toBeGreaterThan(before[index]));
-    });
-
-    test("takes a real server whose Apache is stopped out, and in again", async () => {
-      onNode("node1", "systemctl stop apache2");
-      const stopped = Date.now();
-      await eventually(90, () => expect(table()).toEqual(tableOf("node2")));
-      report("Apache stopped to real server out", since(stopped));
-      for (let request = 0; request < 10; request++) {
-        expect(ask("http")).toBe("still alive");
-      }
-      onNode("node1", "systemctl start apache2");
-      const started = Date.now();
-      await eventually(60, () => expect(table()).toEqual(full));
-      report("Apache started to real server in", since(started));
     });
 
     test("takes a real server without its file system out, and in again", async () => {

@@ -88,12 +88,16 @@ export function service(): void {
     test.each(realServers)("goes on for zypper while Apache is stopped on %s", async (server) => {
       const other = realServers.find((node) => node !== server) ?? "";
       onNode(server, "systemctl stop apache2");
+      const stopped = Date.now();
       await eventually(90, () => expect(table()).toEqual(tableOf(other)));
+      report("Apache stopped to real server out", since(stopped));
       const start = Date.now();
       expect(downloadAnew()).toBe(packages);
       report(`refresh and download without ${server}`, since(start));
       onNode(server, "systemctl start apache2");
+      const started = Date.now();
       await eventually(90, () => expect(table()).toEqual(full));
+      report("Apache started to real server in", since(started));
     });
 
     test("lists on each node what was added on the other", async () => {
