@@ -45,9 +45,9 @@ const clusterNodes = config.nodes.map(
 const smtNodes = clusterNodes.filter((node) => node.role === "smt");
 const directors = clusterNodes.filter((node) => node.role === "director");
 
-if (config.machines?.drsCluster) {
+if (placement && config.machines?.drsCluster) {
   separateHosts("separate-hosts", {
-    ...config.machines,
+    placement,
     drsCluster: config.machines.drsCluster,
     rule: `smt-ha ${config.cluster.name}`,
     machines: clusterNodes.flatMap(({ machine }) => machine ?? []),

@@ -24,6 +24,7 @@ export type Template = Pick<
 
 /** The looked-up IDs, and the template. */
 export interface VspherePlacement {
+  readonly datacenterId: pulumi.Output<string>;
   readonly datastoreId: pulumi.Output<string>;
   readonly resourcePoolId: pulumi.Output<string>;
   readonly networkId: pulumi.Output<string>;
@@ -37,6 +38,7 @@ export interface VspherePlacement {
 export function lookUpPlacement(args: VspherePlacementArgs): VspherePlacement {
   const datacenterId = vsphere.getDatacenterOutput({ name: args.datacenter }).id;
   return {
+    datacenterId,
     datastoreId: vsphere.getDatastoreOutput({ name: args.datastore, datacenterId }).id,
     resourcePoolId: vsphere.getResourcePoolOutput({ name: args.resourcePool, datacenterId }).id,
     networkId: vsphere.getNetworkOutput({ name: args.network, datacenterId }).id,
@@ -50,7 +52,7 @@ export function lookUpPlacement(args: VspherePlacementArgs): VspherePlacement {
 
 /** Machines that are to run on different hosts. */
 export interface SeparateHostsArgs {
-  readonly datacenter: string;
+  readonly placement: Pick<VspherePlacement, "datacenterId">;
   /** Name of the cluster of hosts. */
   readonly drsCluster: string;
   /** Name of the rule, unique in the cluster. */
@@ -64,20 +66,14 @@ export interface SeparateHostsArgs {
  */
 export function separateHosts(
   name: string,
-  { datacenter, drsCluster, rule, machines }: SeparateHostsArgs,
-  opts?: pulumi.CustomResourceOptions,
+  { placement: { datacenterId }, drsCluster, rule, machines }: SeparateHostsArgs,
 ): vsphere.ComputeClusterVmAntiAffinityRule {
-  const datacenterId = vsphere.getDatacenterOutput({ name: datacenter }).id;
-  return new vsphere.ComputeClusterVmAntiAffinityRule(
-    name,
-    {
-      name: rule,
-      computeClusterId: vsphere.getComputeClusterOutput({ name: drsCluster, datacenterId }).id,
-      virtualMachineIds: machines.map(({ id }) => id),
-      mandatory: false,
-    },
-    opts,
-  );
+  return new vsphere.ComputeClusterVmAntiAffinityRule(name, {
+    name: rule,
+    computeClusterId: vsphere.getComputeClusterOutput({ name: drsCluster, datacenterId }).id,
+    virtualMachineIds: machines.map(({ id }) => id),
+    mandatory: false,
+  });
 }
 
 /** Stands for a template that was not found: a machine that is to be cloned from it fails, and says why. */

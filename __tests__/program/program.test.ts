@@ -54,7 +54,7 @@ describe("the lab's stack", () => {
     expect(machines.map(({ inputs }) => inputs.ignoredGuestIps)).toEqual(nodes.map(() => ["192.0.2.10"]));
     expect(recording.find("VirtualMachine node3").inputs.annotation).toBe("smt-ha director node of stack test");
     expect(recording.invokes.map(({ inputs }) => (inputs as { name: string }).name).sort()).toEqual(
-      ["lab", "lab", "cluster1", "local", "cluster1/Resources", "VM Network", "debian12"].sort(),
+      ["lab", "cluster1", "local", "cluster1/Resources", "VM Network", "debian12"].sort(),
     );
     expect(recording.find("ComputeClusterVmAntiAffinityRule separate-hosts")).toMatchObject({
       inputs: { name: "smt-ha smtha", virtualMachineIds: nodes.map((node) => `${node}-id`), mandatory: false },
