@@ -78,6 +78,9 @@ link() {
   echo 'SHOW SLAVE STATUS\G' | database_client mysql --user=root --connect-timeout=10 --batch | sed -n "s/^ *$1: *//p"
 }
 
+# link_encrypted: whether the link is encrypted and checks whose database it follows.
+link_encrypted() { [ "$(link Master_SSL_Allowed) $(link Master_SSL_Verify_Server_Cert)" = 'Yes Yes' ]; }
+
 # link_forget: removes the replication link, also for the time after a restart.
 link_forget() { echo "DELETE FROM smt_ha.state WHERE name = 'link'; STOP SLAVE; RESET SLAVE" | sql_unlogged; }
 
