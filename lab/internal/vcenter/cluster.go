@@ -26,15 +26,10 @@ type cluster struct {
 func (c *cluster) ReconfigureComputeResourceTask(
 	ctx *simulator.Context, req *types.ReconfigureComputeResource_Task,
 ) soap.HasFault {
-	if fault := c.reconfigure(ctx, req); fault != nil {
-		return &methods.ReconfigureComputeResource_TaskBody{Fault_: soapFault(fault)}
-	}
-	done := simulator.CreateTask(c.Self, "reconfigureCluster", func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
-		return nil, nil
-	})
-	return &methods.ReconfigureComputeResource_TaskBody{
-		Res: &types.ReconfigureComputeResource_TaskResponse{Returnval: done.Run(ctx)},
-	}
+	body := new(methods.ReconfigureComputeResource_TaskBody)
+	fault := c.reconfigure(ctx, req)
+	body.Res, body.Fault_ = respond[types.ReconfigureComputeResource_TaskResponse](ctx, c, "reconfigureCluster", nil, fault)
+	return body
 }
 
 func (c *cluster) reconfigure(ctx *simulator.Context, req *types.ReconfigureComputeResource_Task) types.BaseMethodFault {

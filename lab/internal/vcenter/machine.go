@@ -11,6 +11,7 @@ import (
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -29,13 +30,6 @@ type machine struct {
 	booted  bool
 }
 
-// task returns a task that has succeeded with this result.
-func (m *machine) task(ctx *simulator.Context, name string, result types.AnyType) types.ManagedObjectReference {
-	return simulator.CreateTask(m.Self, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
-		return result, nil
-	}).Run(ctx)
-}
-
 // taskResponse is the response of every method that returns a task.
 type taskResponse interface {
 	~struct {
@@ -45,12 +39,15 @@ type taskResponse interface {
 
 // respond returns the two alternatives of a method's body: a response with a task that has succeeded, or the fault.
 func respond[Response taskResponse](
-	ctx *simulator.Context, m *machine, task string, result types.AnyType, fault types.BaseMethodFault,
+	ctx *simulator.Context, of mo.Reference, task string, result types.AnyType, fault types.BaseMethodFault,
 ) (*Response, *soap.Fault) {
 	if fault != nil {
 		return nil, soapFault(fault)
 	}
-	return &Response{Returnval: m.task(ctx, task, result)}, nil
+	done := simulator.CreateTask(of, task, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+		return result, nil
+	})
+	return &Response{Returnval: done.Run(ctx)}, nil
 }
 
 // CloneVMTask creates a machine from the template.
