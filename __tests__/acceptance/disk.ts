@@ -1,11 +1,11 @@
 import { eventually, must, onNode, report, run } from "./lab";
+import { sharedDisk } from "./state";
 
 const nodes = ["node1", "node2", "node3"];
-const device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
 
 /** What lsblk says of the shared disk on a node: size and partition names. */
 const partitions = (node: string): string =>
-  onNode(node, `lsblk -bno SIZE,PARTLABEL ${device} && ls ${device}-part1 ${device}-part2`);
+  onNode(node, `lsblk -bno SIZE,PARTLABEL ${sharedDisk} && ls ${sharedDisk}-part1 ${sharedDisk}-part2`);
 
 /** The shared disk, as each node sees it. */
 export function disk(): void {
@@ -36,7 +36,7 @@ export function disk(): void {
       const start = Date.now();
       must("lab/vcenter", "reset", "node2");
       await eventually(240, () => {
-        const now = onNode("node2", `cat /proc/sys/kernel/random/boot_id && test -b ${device}-part2`);
+        const now = onNode("node2", `cat /proc/sys/kernel/random/boot_id && test -b ${sharedDisk}-part2`);
         expect(now).not.toBe(boot);
       });
       report("reset to shared disk", `${Math.round((Date.now() - start) / 1000)} s`);
@@ -47,7 +47,7 @@ export function disk(): void {
       const { code, output } = run(
         "lab/ssh",
         "node1",
-        `smt-ha disk/partition --device ${device} --cluster other --wipe no`,
+        `smt-ha disk/partition --device ${sharedDisk} --cluster other --wipe no`,
       );
       expect(code).not.toBe(0);
       expect(output).toMatch(/it holds a gpt partition table \(smtha-sbd,smtha-data\)/);

@@ -1,7 +1,7 @@
-import { spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
-import { expectFailure, inLab, killWhen, labFolder, must, report, root, run, type Run, upWith } from "./lab";
+import { expectFailure, inLab, killWhen, labFolder, must, report, root, run, type Run, runWith, upWith } from "./lab";
+import { lunDevice, sharedTarget } from "./state";
 
 /** The lab's SAN with two more LUNs: one too small, and one with somebody's data. */
 const smallLun = 8;
@@ -17,24 +17,13 @@ function addLun(lun: number, image: string): void {
 
 const hash = (file: string): string => must("sha256sum", file).split(" ")[0];
 
-const target = "iqn.2026-01.lab.smt-ha:shared";
-const device = (ofTarget: string, lun: number): string =>
-  `/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-${ofTarget}-lun-${lun}`;
-
 /** Runs a step on node1 as `up` does, without the half minute that an `up` takes to come to it. */
-function step(command: string, input = ""): Pick<Run, "code" | "output"> {
-  const { status, stdout, stderr } = spawnSync("lab/ssh", ["node1", `smt-ha ${command}`], {
-    cwd: root,
-    encoding: "utf8",
-    input,
-  });
-  return { code: status, output: `${stdout}${stderr}` };
-}
+const step = (command: string, input = ""): Run => runWith(input, "lab/ssh", "node1", `smt-ha ${command}`);
 
 /** Logs node1 in to the lab's SAN, with the right CHAP secret. */
-const login = (toTarget: string, lun: number): Pick<Run, "code" | "output"> =>
+const login = (target: string, lun: number): Run =>
   step(
-    `iscsi/login --portal 192.0.2.3:3260 --target ${toTarget} --device ${device(toTarget, lun)} ` +
+    `iscsi/login --portal 192.0.2.3:3260 --target ${target} --device ${lunDevice(lun, target)} ` +
       "--initiator iqn.2016-04.com.open-iscsi:smtha.node1 --chap-user smt-ha",
     "@@ chap-secret\nlab-only-secret\n",
   );
@@ -80,13 +69,13 @@ export function interruptions(): void {
     });
 
     test("a LUN that is not there", () => {
-      const { code, output } = login(target, 77);
+      const { code, output } = login(sharedTarget, 77);
       expect(code).not.toBe(0);
       expectFailure(output, "iscsi/login", /has no LUN 77; it has: /);
     });
 
     test("a LUN that is too small", () => {
-      const { code, output } = step(`disk/partition --device ${device(target, smallLun)} --cluster smtha --wipe no`);
+      const { code, output } = step(`disk/partition --device ${lunDevice(smallLun)} --cluster smtha --wipe no`);
       expect(code).not.toBe(0);
       expectFailure(output, "disk/partition", /has 64 MiB; at least 1024 MiB are needed/);
     });

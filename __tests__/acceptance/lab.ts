@@ -13,12 +13,16 @@ export interface Run {
   readonly seconds: number;
 }
 
-/** Runs a command in the project's directory, to its end. */
-export function run(command: string, ...args: string[]): Run {
+/** Runs a command in the project's directory, to its end, with a text on its standard input. */
+export function runWith(input: string, command: string, ...args: string[]): Run {
   const start = Date.now();
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
+  const options = { cwd: root, encoding: "utf8", maxBuffer: 1 << 28, input } as const;
+  const { status, stdout, stderr } = spawnSync(command, args, options);
   return { code: status, output: `${stdout}${stderr}`, seconds: Math.round((Date.now() - start) / 1000) };
 }
+
+/** Runs a command in the project's directory, to its end. */
+export const run = (command: string, ...args: string[]): Run => runWith("", command, ...args);
 
 /** Runs a command that must succeed, and gives what it printed. */
 export function must(command: string, ...args: string[]): string {

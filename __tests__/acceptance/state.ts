@@ -4,7 +4,11 @@ import * as path from "path";
 import { eachOnNode, must, onNode, root } from "./lab";
 
 export const realServers = ["node1", "node2"];
-export const sharedDisk = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.lab.smt-ha:shared-lun-1";
+export const sharedTarget = "iqn.2026-01.lab.smt-ha:shared";
+/** A node's name for a LUN of the lab's SAN. */
+export const lunDevice = (lun: number, target = sharedTarget): string =>
+  `/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-${target}-lun-${lun}`;
+export const sharedDisk = lunDevice(1);
 
 /** The lab's stack: its nodes. Each may balance: a director first, then the real servers. */
 export const threeNodes = { nodes: [...realServers, "node3"] };
