@@ -3,20 +3,10 @@ import { directorSysctl, LvsDirector, lvsGroup } from "../../components/lvsDirec
 import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
 import { platforms } from "../../components/platform";
 import { healthSettings, healthSite, RealServer, realServerSysctl } from "../../components/realServer";
+import { guide } from "../support/balancing";
 import { clusterNodes, haeCluster, marker, smtRoles } from "../support/clusterNodes";
 import { record, Recording } from "../support/recorder";
 
-const guide: LoadBalancing = {
-  checkInterval: 20,
-  checkTimeout: 5,
-  failureCount: 2,
-  autoReload: true,
-  quiescent: false,
-  scheduler: "wlc",
-  forwarding: "gate",
-  request: "test.html",
-  receive: "still alive",
-};
 const smtNodes = [1, 2].map((number) => ({ nodeName: `node${number}`, address: `192.0.2.1${number}` }));
 
 const balance = (directors: number, balancing = guide, spare = false): Promise<Recording> =>

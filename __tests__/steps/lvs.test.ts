@@ -1,7 +1,8 @@
 import { commandLine } from "../../components/remoteHost";
-import { ldirectordConf, type LoadBalancing } from "../../components/ldirectordConf";
+import { ldirectordConf } from "../../components/ldirectordConf";
 import { directorSysctl } from "../../components/lvsDirector";
 import { realServerSysctl } from "../../components/realServer";
+import { guide } from "../support/balancing";
 import { succeed, TestNode } from "../support/node";
 
 let node: TestNode;
@@ -110,19 +111,8 @@ describe("realserver/address", () => {
 });
 
 describe("director/configure on an SMT node", () => {
-  const balancing: LoadBalancing = {
-    checkInterval: 20,
-    checkTimeout: 5,
-    failureCount: 2,
-    autoReload: true,
-    quiescent: false,
-    scheduler: "wlc",
-    forwarding: "gate",
-    request: "test.html",
-    receive: "still alive",
-  };
   const config = "/etc/ha.d/ldirectord.cf";
-  const text = ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }, { address: "192.0.2.12" }], balancing);
+  const text = ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }, { address: "192.0.2.12" }], guide);
   const configure = (): string =>
     succeed(node.step("director/configure", { config }, { sysctl: directorSysctl, "ldirectord.cf": text })).stderr;
   beforeEach(() => {
@@ -184,6 +174,16 @@ describe("director/verify", () => {
     node.write("/run/doubles/lvs-on", on);
     node.write("/run/doubles/ipvs", table);
   };
+  /** The step runs until a change, and then passes. */
+  const waitsUntil = async (change: () => void): Promise<void> => {
+    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
+    step.stdin?.end();
+    const ended = new Promise((resolve) => step.once("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(step.exitCode).toBeNull();
+    change();
+    expect(await ended).toBe(0);
+  };
 
   test("passes the director that has the address and the whole table, with any other entries", () => {
     node.check("ip address add 192.0.2.10/24 dev eth0");
@@ -221,35 +221,17 @@ describe("director/verify", () => {
   ])("waits while %s", async (_, table) => {
     node.check("ip address add 192.0.2.10/24 dev eth0");
     place("node1", table);
-    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
-    step.stdin?.end();
-    const ended = new Promise((resolve) => step.once("exit", resolve));
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    expect(step.exitCode).toBeNull();
-    place("node1", complete);
-    expect(await ended).toBe(0);
+    await waitsUntil(() => place("node1", complete));
   });
 
   test("waits while a real server that is to balance has the address on lo only", async () => {
     node.check("ip address add 192.0.2.10/32 dev lo label lo:0");
     place("node1", complete);
-    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
-    step.stdin?.end();
-    const ended = new Promise((resolve) => step.once("exit", resolve));
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    expect(step.exitCode).toBeNull();
-    node.check("ip address add 192.0.2.10/24 dev eth0");
-    expect(await ended).toBe(0);
+    await waitsUntil(() => node.check("ip address add 192.0.2.10/24 dev eth0"));
   });
 
   test("waits while a director that does not balance still has entries", async () => {
     place("node4", complete);
-    const step = node.start(commandLine("director/verify", options, "1a2b3c4d"));
-    step.stdin?.end();
-    const ended = new Promise((resolve) => step.once("exit", resolve));
-    await new Promise((resolve) => setTimeout(resolve, 2500));
-    expect(step.exitCode).toBeNull();
-    place("node4", "");
-    expect(await ended).toBe(0);
+    await waitsUntil(() => place("node4", ""));
   });
 });
