@@ -50,6 +50,12 @@ describe("a step that works", () => {
     expect(run('say "$(nice) $(sed -n "s/.* nice //p" /proc/self/autogroup)"').stderr).toMatch(/: 10 (10)?\n$/);
   });
 
+  test("runs in a session that the kernel gave no group", () => {
+    const withoutGroup = "mount --bind /run/empty /proc/$$/autogroup && mount -o remount,bind,ro /proc/$$/autogroup";
+    const step = ". /usr/local/lib/smt-ha/lib/systemd.sh && yield_to_services && nice";
+    expect(node.check(`touch /run/empty && ${withoutGroup} && ${step}`)).toBe("10\n");
+  });
+
   test("may leave a daemon behind, which keeps neither the lock nor the connection", () => {
     expect(run("sleep 300 >/dev/null 2>&1 3>&- & say started").code).toBe(0);
     expect(node.run("timeout 5 smt-ha test/step </dev/null").code).toBe(0);

@@ -36,11 +36,15 @@ export interface TestNodeArgs {
  * Takes some 100 ms to start; needs root.
  */
 export class TestNode {
+  private readonly ended: Promise<unknown>;
+
   private constructor(
     private readonly process: ChildProcess,
     private readonly pid: string,
     private readonly platform: PlatformName,
-  ) {}
+  ) {
+    this.ended = new Promise((resolve) => process.once("close", resolve));
+  }
 
   static async start({
     name = "node1",
@@ -87,11 +91,10 @@ export class TestNode {
     );
   }
 
-  /** Ends everything that runs on the node, and forgets it. */
+  /** Ends everything that runs on the node, and forgets it. A node that has ended stays as it is. */
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.process.once("close", resolve));
     this.process.stdin?.end();
-    await ended;
+    await this.ended;
   }
 
   /** Puts the project's files where the program puts them, and installs them. */

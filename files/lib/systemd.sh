@@ -6,8 +6,11 @@
 # A step starts services through systemd, so none inherits this.
 yield_to_services() {
   renice -n 10 -p $$ >/dev/null
-  # Where the kernel schedules sessions as groups, a process's own priority counts in its group only.
-  [ ! -e /proc/self/autogroup ] || echo 10 >/proc/self/autogroup
+  # Where the kernel schedules sessions as groups, a process's own priority counts in its group only. The file is empty for
+  # a process of no such group, and then takes no value.
+  if grep -qs . /proc/$$/autogroup; then
+    echo 10 >/proc/$$/autogroup
+  fi
 }
 
 # Checked first: "enable" reloads systemd even if nothing changes. Each of these services has a unit, so that no time is
