@@ -280,17 +280,51 @@ describe("cluster/join", () => {
     expect([node.check(files), node.calls()]).toEqual([before, []]);
   });
 
-  test("a fenced node does not start the cluster before its fencing is known", () => {
-    join();
-    const line = /^ExecStartPre=(.*)$/m.exec(node.read("/etc/systemd/system/corosync.service.d/smt-ha.conf"))?.[1];
-    // As systemd reads it.
-    const command = line?.replace(/\$\$/g, "$").replace("/proc/uptime", "/run/uptime");
-    node.write("/run/uptime", "33.90 7.00\n");
-    const start = Date.now();
-    node.check(String(command));
-    expect(Date.now() - start).toBeGreaterThan(1000);
-    node.write("/run/uptime", "35.10 7.00\n");
-    expect(node.check(`SECONDS=0; ${command}; echo $SECONDS`)).toBe("0\n");
+  describe("a boot", () => {
+    /** A command of a unit, with the time since the boot and the mounts that the test gives. */
+    const run = (unit: string, name: string): number => {
+      const settings = node.read(`/etc/systemd/system/${unit}.service.d/smt-ha.conf`);
+      const command = new RegExp(`^${name}=(.*)$`, "m").exec(settings)?.[1];
+      node.check(
+        "sed -i 's|/proc/uptime|/run/uptime|; s|/proc/mounts|/run/mounts|' /usr/local/lib/smt-ha/orderly-stop",
+      );
+      const start = Date.now();
+      node.check(String(command));
+      return Date.now() - start;
+    };
+    const wait = (): number => run("corosync", "ExecStartPre");
+    const forget = (): number => run("pacemaker", "ExecStartPre");
+    const remember = (ended = "Result=success\nExecMainCode=1\nExecMainStatus=0\n", mounts = ""): void => {
+      node.write("/run/doubles/show-pacemaker.service", ended);
+      node.write("/run/mounts", mounts);
+      run("pacemaker", "ExecStopPost");
+    };
+    beforeEach(() => {
+      join();
+      node.write("/run/uptime", "33.90 7.00\n");
+    });
+
+    test("after a fencing starts the cluster once the fencing is known", () => {
+      expect(wait()).toBeGreaterThan(1000);
+      node.write("/run/uptime", "35.10 7.00\n");
+      expect(wait()).toBeLessThan(1000);
+    });
+
+    test("after an orderly stop starts it at once, and the next one after a fencing not", () => {
+      remember();
+      expect(wait()).toBeLessThan(1000);
+      forget();
+      expect(wait()).toBeGreaterThan(1000);
+    });
+
+    test.each([
+      ["Pacemaker was killed", "Result=signal\nExecMainCode=2\nExecMainStatus=9\n", ""],
+      ["this node was fenced meanwhile", "Result=success\nExecMainCode=1\nExecMainStatus=100\n", ""],
+      ["/smt stayed mounted", undefined, "/dev/sdb2 /smt ocfs2 rw 0 0\n"],
+    ])("waits where %s", (_, ended, mounts) => {
+      remember(ended, mounts);
+      expect(wait()).toBeGreaterThan(1000);
+    });
   });
 });
 

@@ -48,32 +48,36 @@ watchdog_enable() {
   [ -c /dev/watchdog ]
 }
 
-# cluster_enable SECONDS: starts the cluster at every boot, but not before the node is up for so many seconds. It starts
-# after the shared disk and stops before it.
+# cluster_enable SECONDS: starts the cluster at every boot, but not before the node is up for so many seconds, unless the
+# cluster was stopped in order before. It starts after the shared disk and stops before it.
 cluster_enable() {
-  local unit
+  local unit orderly_stop='/bin/bash /usr/local/lib/smt-ha/orderly-stop'
   for unit in resource-agents-deps.target sbd.service; do
     # Not "Requires" for the initiator's own service: that gives up after some minutes without the target.
     printf '[Unit]\nRequires=%s\nAfter=%s %s.service\n' "$DISK_SERVICE" "$DISK_SERVICE" "$ISCSI_SERVICE" | unit_extend $unit
   done
   # systemd's own limit is 90 seconds.
-  printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) \
-    "/usr/bin/awk '{ rest = $1 - \$\$1; if (rest > 0) system(\"sleep \" rest) }' /proc/uptime" | unit_extend corosync.service
-  # ldirectord loads modules in its first check. If the check's time ends meanwhile, Perl never loads that module again, and
-  # every later check fails too. So Pacemaker's agents load them when they start.
-  if [ -e /usr/sbin/ldirectord ]; then
-    printf '[Service]\nEnvironment="PERL5OPT=%s"\n' \
-      '-MLWP::Protocol::https -MHTML::HeadParser -MHTTP::Config -MIO::Uncompress::Gunzip' | unit_extend pacemaker.service
-  fi
+  printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) "$orderly_stop wait $1" |
+    unit_extend corosync.service
+  {
+    printf '[Service]\nExecStartPre=%s\nExecStopPost=%s\n' "$orderly_stop forget" "$orderly_stop remember"
+    # ldirectord loads modules in its first check. If the check's time ends meanwhile, Perl never loads that module again, and
+    # every later check fails too. So Pacemaker's agents load them when they start.
+    [ ! -e /usr/sbin/ldirectord ] || printf 'Environment="PERL5OPT=%s"\n' \
+      '-MLWP::Protocol::https -MHTML::HeadParser -MHTTP::Config -MIO::Uncompress::Gunzip'
+  } | unit_extend pacemaker.service
   units_reload
   for unit in sbd corosync pacemaker; do service_enable $unit; done
   # Pacemaker starts the DLM. Its own unit would start corosync at boot, also after the node has left the cluster.
   if service_enabled dlm; then SYSTEMCTL_SKIP_SYSV=1 systemctl disable dlm; fi
 }
 
+# cluster_stop: stops the cluster on this node.
+cluster_stop() { systemctl stop pacemaker corosync; }
+
 # cluster_disable: stops the cluster on this node, now and at every boot.
 cluster_disable() {
-  systemctl stop pacemaker corosync
+  cluster_stop
   # In one command: each "disable" reloads systemd.
   SYSTEMCTL_SKIP_SYSV=1 systemctl disable pacemaker corosync sbd
 }

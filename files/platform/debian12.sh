@@ -50,14 +50,30 @@ END
 
 package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
 
-# packages_install PACKAGE...: apt-daily holds the lists' lock for minutes after a boot, and "update" has no timeout for it.
-packages_install() {
+# lists_update: apt-daily holds the lists' lock for minutes after a boot, and "update" has no timeout for it.
+lists_update() {
   until apt-get -q update >"$STEP_DIR/update" 2>&1; do
     cat "$STEP_DIR/update"
     if [ $SECONDS -gt 300 ] || ! grep 'Could not get lock' "$STEP_DIR/update" >/dev/null; then return 1; fi
     sleep 5
   done
-  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
+
+packages_install() { lists_update && apt_get install --no-install-recommends "$@"; }
+
+# packages_update: updates all packages, those that are held back from unattended updates too. Configuration files stay as the
+# program has written them. A new kernel is a new package.
+packages_update() {
+  lists_update && apt_get -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold upgrade --with-new-pkgs
+}
+
+# reboot_needed: whether a package asks for a reboot, or the newest kernel, if there are packages of it, does not run.
+reboot_needed() {
+  local newest
+  newest=$(dpkg-query -W -f '${db:Status-Abbrev}${Version}\n' 'linux-image-[0-9]*' | sed -n 's/^ii //p' | sort -V | tail -n 1)
+  [ -e /run/reboot-required ] || { [ -n "$newest" ] && ! uname -v | grep -F " $newest " >/dev/null; }
 }
 
 # time_config SERVERS: the time service's configuration.

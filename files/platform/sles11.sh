@@ -204,6 +204,9 @@ END
   service_enable openais
 }
 
+# cluster_stop: stops the cluster on this node.
+cluster_stop() { ! service_active openais || service openais stop; }
+
 # cluster_disable: stops the cluster on this node, now and at every boot.
 cluster_disable() { service_disable openais; }
 

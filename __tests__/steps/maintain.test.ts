@@ -1,0 +1,272 @@
+import { healthSettings } from "../../components/realServer";
+import { Result, TestNode } from "../support/node";
+
+/** Stand-in for Apache, which these tests don't need: answers each request with what /run/doubles/page says. */
+const webServer = `
+use IO::Socket::INET;
+my $server = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die $!;
+while (my $client = $server->accept) {
+  <$client>;
+  print $client \`cat /run/doubles/page\`;
+  close $client;
+}`;
+const healthy = "HTTP/1.0 200 OK\\r\\n\\r\\nstill alive\\n";
+const sick = "HTTP/1.0 503 Service Unavailable\\r\\n\\r\\nthe files are away\\nthe link too\\n";
+
+let node: TestNode;
+let peer: TestNode;
+beforeEach(async () => {
+  [node, peer] = await Promise.all([TestNode.start(), TestNode.start({ name: "node2", address: "192.0.2.12" })]);
+  node.connect(peer);
+  node.install();
+  for (const server of [node, peer]) {
+    answer(server, healthy);
+    server.write("/root/server", webServer);
+    server.check("setsid perl /root/server >/dev/null 2>&1 </dev/null 3>&- &");
+  }
+  node.check("mkdir -p /etc/smt-ha /run/doubles/cib /run/doubles/active /var/lib/smt-ha");
+  node.write(
+    "/etc/smt-ha/health.conf",
+    healthSettings({
+      page: "/smt/health/test.html",
+      request: "test.html",
+      checkTimeout: 5,
+      database: true,
+      peers: ["192.0.2.12"],
+      virtualIp: "192.0.2.10",
+      nic: "eth0",
+    }),
+  );
+  node.write("/run/doubles/active/pacemaker", "");
+  cluster("node1: online", "node2: online", "node3: online");
+  node.write("/run/doubles/lvs-on", "node3\n");
+  node.write("/run/doubles/successor", "node3\n");
+  node.write("/run/doubles/cib/smt-ha-drained", "");
+  // A step asks for the services before anything else, so this is how a test sees what it changes.
+  node.calls();
+});
+afterEach(() => Promise.all([node.stop(), peer.stop()]));
+
+const answer = (server: TestNode, page: string): string =>
+  server.check(`mkdir -p /run/doubles && printf '${page}' >/run/doubles/page`);
+const cluster = (...states: string[]): void =>
+  node.write(
+    "/run/doubles/crm_mon",
+    `  * Current DC: node1 (version 2.1.5) - partition with quorum\n${states.map((state) => `  * Node ${state}\n`).join("")}`,
+  );
+const maintain = (drain = "0"): Result => node.step("node/maintain", { drain });
+const resume = (): Result => node.step("node/resume");
+const causeOf = ({ stderr }: Result): string | undefined => /^ {2}cause: (.*)$/m.exec(stderr)?.[1];
+const calls = (): string[] => node.calls().map((call) => call.replace(/\/dev\/shm\S+/, "FILE"));
+const lines = (step: string, ...texts: string[]): string => texts.map((text) => `node1: ${step}: ${text}\n`).join("");
+
+const standby = (state: string): string =>
+  `crm_attribute --node node1 --name standby --update ${state} --lifetime forever`;
+const load = "crm -F configure load update FILE";
+const unload = "crm -F configure delete drain-node1-after-LVS drain-node1-with-LVS drain-node1";
+
+describe("node/maintain", () => {
+  test("drains this server, then puts it in standby; the second time, nothing", () => {
+    expect(maintain()).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: lines(
+        "node/maintain",
+        "draining: no new connections to 192.0.2.11",
+        "standby",
+        "node1 is out of service; to put it back: smt-ha node/resume",
+      ),
+    });
+    expect(calls()).toEqual([load, standby("on")]);
+    expect(node.read("/run/doubles/cib/drain-node1")).toContain("ocf:smt-ha:drain params server=192.0.2.11 ");
+    expect(maintain().stderr).toBe(lines("node/maintain", "node1 is out of service already"));
+    // Its cluster may be stopped, for an update.
+    node.check("rm /run/doubles/active/pacemaker");
+    expect(maintain().code).toBe(0);
+    expect(calls()).toEqual([]);
+  });
+
+  test("moves the service address away before it drains", () => {
+    node.write("/run/doubles/lvs-on", "node1\n");
+    expect(maintain().stderr).toContain("moving the service address\n");
+    expect(calls()).toEqual(["crm_resource --ban --resource LVS --node node1", load, standby("on")]);
+  });
+
+  test("gives open connections their time to end", () => {
+    const client = "0 0 192.0.2.10:443 192.0.2.99:40000\n";
+    node.write("/run/doubles/connections", client);
+    expect(maintain("2").stderr).toContain("1 connections are still open after 2 seconds; they break now\n");
+    resume();
+    node.write("/run/doubles/connections", client);
+    node.check("(sleep 2; rm /run/doubles/connections) >/dev/null 2>&1 </dev/null 3>&- &");
+    const start = Date.now();
+    expect(maintain("30").stderr).not.toContain("still open");
+    expect(Date.now() - start).toBeGreaterThan(1500);
+  });
+
+  test("a director needs no draining", () => {
+    node.check("rm /etc/smt-ha/health.conf && mkdir -p /etc/ha.d");
+    node.write("/etc/ha.d/ldirectord.cf", '\treal = 192.0.2.12:80 gate\n\trequest = "test.html"\n');
+    node.write("/run/doubles/lvs-on", "node1\n");
+    node.write("/run/doubles/standby-on", "echo node2 >/run/doubles/lvs-on");
+    expect(maintain().code).toBe(0);
+    expect(calls()).toEqual([standby("on")]);
+  });
+
+  test.each<[string, () => void, string]>([
+    ["another node is away", () => cluster("node1: online", "node2: OFFLINE", "node3: online"), "node2 is OFFLINE"],
+    ["another is out already", () => cluster("node1: online", "node2: online", "node3: standby"), "node3 is standby"],
+    ["there is no quorum", () => node.write("/run/doubles/crm_mon", "* Node node1: online\n"), "no quorum"],
+    ["its cluster is stopped", () => node.check("rm /run/doubles/active/pacemaker"), "the cluster does not run"],
+    ["nobody balances", () => node.check("rm /run/doubles/lvs-on"), "the cluster runs Director on no node"],
+    ["another server is sick", () => answer(peer, sick), "192.0.2.12 is not healthy: the files are away;the link too"],
+    ["another server is silent", () => answer(peer, ""), "192.0.2.12 is not healthy: no answer"],
+    ["the rest has no majority", () => cluster("node1: online", "node2: online"), "the other 1 of 2 nodes have no"],
+    ["nobody can balance then", () => node.check("rm /run/doubles/successor"), "no other node could take the service"],
+    [
+      "SMT mirrors here",
+      () => node.check("cp /bin/sleep /root/smt-mirror && (/root/smt-mirror 60 >/dev/null 2>&1 </dev/null 3>&- &)"),
+      "SMT is mirroring on it",
+    ],
+  ])("refuses while %s, and changes nothing", (_, make, cause) => {
+    make();
+    const result = maintain();
+    expect([result.code, causeOf(result)]).toEqual([1, expect.stringMatching(`^node1 stays in service: .*${cause}`)]);
+    expect(calls()).toEqual([]);
+  });
+
+  test("stops where something does not go as it must, and says how to go on", () => {
+    node.write("/run/doubles/unsettled", "");
+    const result = maintain();
+    expect(causeOf(result)).toBe("the cluster does not settle within 5 minutes; the service goes on without node1");
+    expect(result.stderr).toContain("then repeat this; or put the node back: smt-ha node/resume\n");
+    node.check("rm /run/doubles/unsettled");
+    expect(resume().code).toBe(0);
+  });
+});
+
+describe("node/resume", () => {
+  test("puts the node back and waits until all is steady; the second time, it only looks", () => {
+    node.write("/run/doubles/lvs-on", "node1\n");
+    maintain();
+    node.calls();
+    expect(resume()).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: lines("node/resume", "back in service", "node1 is back, and the service is steady"),
+    });
+    expect(calls()).toEqual([standby("off"), unload, "crm_resource --clear --resource LVS --node node1"]);
+    expect(resume().code).toBe(0);
+    expect(calls()).toEqual([standby("off")]);
+    expect(maintain().stderr).toContain("draining");
+  });
+
+  test("starts a cluster that an update has stopped", () => {
+    maintain();
+    node.check("rm /run/doubles/active/pacemaker");
+    node.calls();
+    expect(resume().stderr).toContain("starting the cluster on this node\n");
+    expect(calls()).toContain("systemctl start pacemaker");
+  });
+
+  test("waits until this server is healthy, and drains it until then", () => {
+    maintain();
+    answer(node, sick);
+    node.calls();
+    node.check(`(sleep 3; printf '${healthy}' >/run/doubles/page) >/dev/null 2>&1 </dev/null 3>&- &`);
+    const start = Date.now();
+    expect(resume().code).toBe(0);
+    expect(Date.now() - start).toBeGreaterThan(2500);
+    expect(calls()).toEqual([standby("off"), unload]);
+  });
+});
+
+describe("node/update", () => {
+  const update = (): Result => node.step("node/update");
+
+  test("refuses a node in service", () => {
+    expect(causeOf(update())).toBe("node1 is in service");
+    expect(calls()).toEqual([]);
+  });
+
+  test("stops the cluster, updates all packages, and tells whether a reboot is needed", () => {
+    maintain();
+    node.calls();
+    const updated = { code: 0, stdout: "", stderr: lines("node/update", "updating the packages") };
+    expect(update()).toEqual({
+      ...updated,
+      stderr: lines("node/update", "stopping the cluster on this node", "updating the packages"),
+    });
+    expect(calls()).toEqual([
+      "systemctl stop pacemaker corosync",
+      "apt-get -q update",
+      "apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef " +
+        "-o Dpkg::Options::=--force-confold upgrade --with-new-pkgs",
+    ]);
+    node.write("/run/doubles/upgrade", "touch /run/reboot-required");
+    expect(update()).toEqual({ ...updated, stdout: "reboot\n" });
+    node.check("rm /run/reboot-required");
+    // The kernel that runs here is another one.
+    const kernel = "Package: linux-image-6.1.0-1-amd64\nStatus: install ok installed\nMaintainer: a test\n";
+    node.write("/root/kernel", `${kernel}Architecture: amd64\nVersion: 6.1.1-1\nDescription: none\n\n`);
+    node.write("/run/doubles/upgrade", "cat /root/kernel >>/var/lib/dpkg/status");
+    expect(update()).toEqual({ ...updated, stdout: "reboot\n" });
+  });
+
+  test("leaves the node out if an update fails", () => {
+    maintain();
+    node.write("/run/doubles/upgrade", "echo 'E: no space' >&2; exit 100");
+    const result = update();
+    expect([result.code, causeOf(result)]).toEqual([
+      1,
+      expect.stringMatching(/^the packages could not .*E: no space$/),
+    ]);
+    expect(maintain().stderr).toContain("out of service already");
+  });
+});
+
+describe("the resource agent drain", () => {
+  const agent = (action: string): string =>
+    node.check(`OCF_RESKEY_server=192.0.2.11 bash /usr/lib/ocf/resource.d/smt-ha/drain ${action} 2>&1; echo $?`);
+  const service = (port: number): string[] => [
+    `-A -t 192.0.2.10:${port} -s wlc`,
+    `-a -t 192.0.2.10:${port} -r 192.0.2.11:${port} -g -w 1`,
+    `-a -t 192.0.2.10:${port} -r 192.0.2.12:${port} -g -w 1`,
+  ];
+  const table = (...rows: string[]): void => node.write("/run/doubles/ipvs", rows.map((row) => `${row}\n`).join(""));
+  const weights = (): string => node.check(`sed -n 's/.*-r \\(.*\\) -g -w/\\1/p' /run/doubles/ipvs`);
+
+  test("gives the server no new connections while it runs", () => {
+    table(...service(443), ...service(80));
+    expect(agent("monitor")).toBe("7\n");
+    expect(agent("start")).toBe("0\n");
+    expect(agent("monitor")).toBe("0\n");
+    expect(weights()).toBe("192.0.2.11:443 0\n192.0.2.12:443 1\n192.0.2.11:80 0\n192.0.2.12:80 1\n");
+    expect(calls()).toEqual(["attrd_updater -n smt-ha-drained -U 192.0.2.11"]);
+    expect(agent("stop")).toBe("0\n");
+    expect(weights()).toBe("192.0.2.11:443 1\n192.0.2.12:443 1\n192.0.2.11:80 1\n192.0.2.12:80 1\n");
+    expect(agent("monitor")).toBe("7\n");
+    expect(calls()).toEqual(["attrd_updater -n smt-ha-drained -D"]);
+    // As on a node where it has never run.
+    table(...service(80).map((row) => row.replace("-w 1", "-w 0")));
+    expect(agent("stop")).toBe("0\n");
+    expect(weights()).toBe("192.0.2.11:80 0\n192.0.2.12:80 0\n");
+  });
+
+  test("waits until another server is there", () => {
+    table(...service(80).slice(0, 2));
+    node.write("/root/later", [...service(80), ""].join("\n"));
+    node.check("(sleep 3; cp /root/later /run/doubles/ipvs) >/dev/null 2>&1 </dev/null 3>&- &");
+    expect(agent("start")).toBe("0\n");
+    expect(weights()).toBe("192.0.2.11:80 0\n192.0.2.12:80 1\n");
+  });
+
+  test("never takes the last server: it succeeds, but says nothing", () => {
+    const alone = service(80).map((row) => row.replace("-r 192.0.2.12:80 -g -w 1", "-r 192.0.2.12:80 -g -w 0"));
+    table(...alone);
+    node.check("sed -i 's/SECONDS -lt 90/SECONDS -lt 2/' /usr/local/lib/smt-ha/ocf/drain");
+    expect(agent("start")).toBe("0\n");
+    expect(weights()).toBe("192.0.2.11:80 1\n192.0.2.12:80 0\n");
+    expect(calls()).toEqual([]);
+  });
+});
