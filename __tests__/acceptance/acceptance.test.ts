@@ -7,6 +7,7 @@ import { interruptions } from "./interruptions";
 import { run } from "./lab";
 import { lost } from "./lost";
 import { machines } from "./machines";
+import { maintenance } from "./maintenance";
 import { service } from "./service";
 import { sles } from "./sles";
 import { spares } from "./spares";
@@ -26,14 +27,15 @@ const parts = {
   lost,
   changes,
   spares,
+  maintenance,
   directors,
   sles,
   machines,
 };
 
 /**
- * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, ten resets and lost
- * nodes.
+ * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
+ * each node, ten resets and lost nodes.
  */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");

@@ -77,12 +77,12 @@ export interface Answer {
 
 /** A client that asks the service for a file of a repository five times a second, until it is stopped. */
 export class Client {
-  private readonly file = path.join(labFolder, `client-${Date.now()}.log`);
+  private readonly file = path.join(labFolder, `client-${process.hrtime.bigint()}.log`);
   private readonly process: ChildProcess;
 
   /** @param timeout seconds that a request may take */
-  constructor(timeout = 5) {
-    const ask = `curl -s -o /dev/null --max-time ${timeout} -w '%{http_code}' http://192.0.2.10/repo/RPMMD/lab-updates/repodata/repomd.xml`;
+  constructor(timeout = 5, scheme: "http" | "https" = "http") {
+    const ask = `curl -sk -o /dev/null --max-time ${timeout} -w '%{http_code}' ${scheme}://192.0.2.10/repo/RPMMD/lab-updates/repodata/repomd.xml`;
     const loop = `while :; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep 0.2; done`;
     // Into a file: what runs meanwhile may leave this process no time to read.
     const out = fs.openSync(this.file, "w");
