@@ -33,7 +33,10 @@ const schemes = ["https", "http"] as const;
 /** Their TCP ports. */
 export const balancedPorts = schemes.map((scheme) => servicePorts[scheme]);
 
-/** ldirectord's configuration. A blank line ends a virtual service. ldirectord takes no space after yes or no. */
+/**
+ * ldirectord's configuration. A blank line ends a virtual service. ldirectord takes no space after yes or no. It leaves the
+ * table when it stops (`cleanstop`): the table has to last as long as the service address, which stops after it.
+ */
 export function ldirectordConf(
   virtualIp: string,
   realServers: readonly { readonly address: string }[],
@@ -60,6 +63,7 @@ autoreload = ${yesNo(balancing.autoReload)}
 checkinterval = ${balancing.checkInterval}
 checktimeout = ${balancing.checkTimeout}
 failurecount = ${balancing.failureCount}
+cleanstop = no
 quiescent = ${yesNo(balancing.quiescent)}
 
 ${virtualServices.join("\n\n")}

@@ -152,7 +152,8 @@ function preferences({ directors, spares, failback }: LvsGroupArgs): Record<stri
 /**
  * The group of the service address and ldirectord, as crm shell text with the guide's names, and the constraints that keep
  * it on the directors, and on the spares as the last resort. Other nodes are not probed: ldirectord need not be installed
- * there, or has no configuration yet.
+ * there, or has no configuration yet. Beside it the table, which comes before the group and goes after it. It is no member:
+ * a cluster that runs would restart the group for a new one.
  */
 export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: LvsGroupArgs): string {
   const { nic, prefixLength } = args;
@@ -169,6 +170,9 @@ export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: Lv
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=120
 group LVS VirtIP Director meta resource-stickiness=${stickiness} failure-timeout=${failureTimeout}
+primitive Table ocf:smt-ha:table params config="${ldirectordFile}" op start timeout=60 interval=0 op stop timeout=60 interval=0
+colocation Table-with-LVS inf: Table LVS
+order Table-before-LVS 0: Table LVS
 ${allowOnly(platform, "LVS", "LVS", nodes, preferences(args))}${ban("LVS", "LVS", args.others)}`;
 }
 

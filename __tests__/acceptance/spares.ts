@@ -69,12 +69,12 @@ export function spares(): void {
       expect(ask("https")).toBe("still alive");
     });
 
-    test("gets no requests while it keeps the table of a ldirectord that was killed", async () => {
+    test("loses the table of a killed ldirectord with the address, and gets no requests while it has one", async () => {
       onNode("node2", "pkill -9 -f 'ldirector[d] .* start'; crm_resource --move --resource LVS --node node1");
       onNode("node2", "crm_resource --wait && crm_resource --clear --resource LVS");
       expect(activeDirector()).toBe("node1");
-      // The agent's stop found no process to end, so the table stays.
-      expect(onNode("node2", "ipvsadm -Sn")).toContain("-A -t 192.0.2.10:80");
+      expect(onNode("node2", "ipvsadm -Sn")).toBe("");
+      onNode("node2", "ipvsadm -A -t 192.0.2.10:80 -s wlc");
       await eventually(60, () => expect(table()).toEqual(tableOf("node1")));
       expect(onNode("node2", "curl -s http://127.0.0.1/test.html")).toMatch(/^it still balances, /);
       expect(ask("https")).toBe("still alive");

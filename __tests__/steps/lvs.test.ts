@@ -3,6 +3,7 @@ import { ldirectordConf } from "../../components/ldirectordConf";
 import { directorSysctl } from "../../components/lvsDirector";
 import { realServerSysctl } from "../../components/realServer";
 import { guide } from "../support/balancing";
+import { answer, sick, startPage } from "../support/healthPage";
 import { succeed, TestNode } from "../support/node";
 
 let node: TestNode;
@@ -233,5 +234,67 @@ describe("director/verify", () => {
   test("waits while a director that does not balance still has entries", async () => {
     place("node4", complete);
     await waitsUntil(() => place("node4", ""));
+  });
+});
+
+describe("the resource agent table", () => {
+  const file = "/etc/ha.d/ldirectord.cf";
+  const agent = (action: string): string =>
+    node.check(`OCF_RESKEY_config=${file} bash /usr/lib/ocf/resource.d/smt-ha/table ${action} 2>&1; echo $?`);
+  const table = (): string[] => node.run("cat /run/doubles/ipvs").stdout.split("\n").filter(Boolean);
+  const servers = (port: number, ...numbers: string[]): string[] => [
+    ...numbers.map((server) => `-a -t 192.0.2.10:${port} -r 192.0.2.${server}:${port} -g -w 1`),
+  ];
+  const virtual = (port: number): string => `-A -t 192.0.2.10:${port} -s wlc`;
+  const mail = "-A -t 192.0.2.77:25 -s rr";
+
+  let peer: TestNode;
+  beforeEach(async () => {
+    peer = await TestNode.start({ name: "node2", address: "192.0.2.12" });
+    node.connect(peer);
+    node.check("mkdir -p /etc/ha.d");
+    node.write(file, ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }, { address: "192.0.2.12" }], guide));
+    node.write("/run/doubles/ipvs", `${mail}\n`);
+    startPage(node);
+    startPage(peer);
+  });
+  afterEach(() => peer.stop());
+
+  test("fills the table with the healthy servers, and empties it at the end", () => {
+    expect(agent("monitor")).toBe("7\n");
+    expect(agent("start")).toBe("0\n");
+    const full = [...servers(443, "11", "12"), ...servers(80, "11", "12")];
+    expect(table()).toEqual([mail, virtual(443), virtual(80), ...full]);
+    expect(agent("monitor")).toBe("0\n");
+    expect(agent("stop")).toBe("0\n");
+    expect(table()).toEqual([mail]);
+    expect(agent("monitor")).toBe("7\n");
+  });
+
+  test.each<[string, () => void]>([
+    ["is sick", () => answer(peer, sick)],
+    ["is silent", () => peer.check("pkill -STOP -f /root/server")],
+    ["is gone", () => peer.check("ip link set eth0 down")],
+  ])("leaves a server out that %s", (_, make) => {
+    make();
+    const start = Date.now();
+    expect(agent("start")).toBe("0\n");
+    expect(Date.now() - start).toBeLessThan(8000);
+    expect(table()).toEqual([mail, virtual(443), virtual(80), ...servers(443, "11"), ...servers(80, "11")]);
+  });
+
+  test("leaves a table alone that ldirectord has made, and one that it has not made", () => {
+    node.write("/run/doubles/ipvs", `${virtual(80)}\n`);
+    expect(agent("start")).toBe("0\n");
+    expect(table()).toEqual([virtual(80)]);
+    // As the cluster asks on a node where it has never run.
+    node.check("rm /run/smt-ha-table");
+    expect(agent("stop")).toBe("0\n");
+    expect(table()).toEqual([virtual(80)]);
+  });
+
+  test("a start that can't fill the table succeeds, so that the address comes", () => {
+    node.write("/usr/local/sbin/ipvsadm", "#!/bin/bash\n[ $1 = -Sn ]\n");
+    expect(agent("start")).toMatch(/^the table stays incomplete.*\n0\n$/);
   });
 });

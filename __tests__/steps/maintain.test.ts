@@ -1,17 +1,6 @@
 import { healthSettings } from "../../components/realServer";
+import { answer, healthy, sick, startPage } from "../support/healthPage";
 import { Result, TestNode } from "../support/node";
-
-/** Stand-in for Apache, which these tests don't need: answers each request with what /run/doubles/page says. */
-const webServer = `
-use IO::Socket::INET;
-my $server = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die $!;
-while (my $client = $server->accept) {
-  <$client>;
-  print $client \`cat /run/doubles/page\`;
-  close $client;
-}`;
-const healthy = "HTTP/1.0 200 OK\\r\\n\\r\\nstill alive\\n";
-const sick = "HTTP/1.0 503 Service Unavailable\\r\\n\\r\\nthe files are away\\nthe link too\\n";
 
 let node: TestNode;
 let peer: TestNode;
@@ -20,9 +9,7 @@ beforeEach(async () => {
   node.connect(peer);
   node.install();
   for (const server of [node, peer]) {
-    answer(server, healthy);
-    server.write("/root/server", webServer);
-    server.check("setsid perl /root/server >/dev/null 2>&1 </dev/null 3>&- &");
+    startPage(server);
   }
   node.check("mkdir -p /etc/smt-ha /run/doubles/cib /run/doubles/active /var/lib/smt-ha");
   node.write(
@@ -47,8 +34,6 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all([node.stop(), peer.stop()]));
 
-const answer = (server: TestNode, page: string): string =>
-  server.check(`mkdir -p /run/doubles && printf '${page}' >/run/doubles/page`);
 const cluster = (...states: string[]): void =>
   node.write(
     "/run/doubles/crm_mon",
@@ -93,15 +78,20 @@ describe("node/maintain", () => {
   });
 
   test("gives open connections their time to end", () => {
-    const client = "0 0 192.0.2.10:443 192.0.2.99:40000\n";
-    node.write("/run/doubles/connections", client);
+    const listen = "IO::Socket::INET->new(LocalPort => 443, Listen => 5)";
+    node.check(`setsid perl -MIO::Socket -e '$s = ${listen}; sleep' >/dev/null 2>&1 </dev/null 3>&- &`);
+    const connect = (seconds: number): string =>
+      peer.check(
+        `(until exec 4<>/dev/tcp/192.0.2.11/443; do :; done; sleep ${seconds}) >/dev/null 2>&1 </dev/null 3>&- &`,
+      );
+    connect(60);
     expect(maintain("2").stderr).toContain("1 connections are still open after 2 seconds; they break now\n");
     resume();
-    node.write("/run/doubles/connections", client);
-    node.check("(sleep 2; rm /run/doubles/connections) >/dev/null 2>&1 </dev/null 3>&- &");
+    peer.check("pkill -x sleep");
+    connect(5);
     const start = Date.now();
     expect(maintain("30").stderr).not.toContain("still open");
-    expect(Date.now() - start).toBeGreaterThan(1500);
+    expect(Date.now() - start).toBeGreaterThan(3000);
   });
 
   test("a director needs no draining", () => {
