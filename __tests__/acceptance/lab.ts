@@ -91,6 +91,8 @@ export class Client {
       detached: true,
       stdio: ["ignore", out, out],
     });
+    // Jest would wait for the client of a test that has failed.
+    this.process.unref();
     fs.closeSync(out);
   }
 

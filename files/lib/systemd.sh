@@ -145,6 +145,8 @@ CLUSTER_STOP='crm cluster stop'
 CLUSTER_LOG='journalctl -u pacemaker'
 # Whether a running member can reload a changed corosync.conf.
 CLUSTER_RELOADS=yes
+# Whether crm_resource can ban a resource from a node.
+CLUSTER_BANS=yes
 
 # cluster_settle SECONDS: waits until the cluster has nothing more to do.
 cluster_settle() { crm_resource --wait --timeout="$1"; }

@@ -39,6 +39,8 @@ CLUSTER_STOP='rcopenais stop'
 CLUSTER_LOG='cat /var/log/messages'
 # Whether a running member can reload a changed corosync.conf.
 CLUSTER_RELOADS=no
+# Whether crm_resource can ban a resource from a node.
+CLUSTER_BANS=no
 # cibadmin's exit code where a query finds nothing.
 CIB_NOTHING=22
 
