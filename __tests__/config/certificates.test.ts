@@ -140,6 +140,35 @@ describe("refuses", () => {
   });
 });
 
+test("a CA that signs beside a certificate's key alone", () => {
+  const change = {
+    caCertificateFile: "/pki/chain",
+    caKeyFile: "/pki/issuing.key",
+    certificateKeyFile: "/pki/server.key",
+  };
+  const problems = problemsOf(withKeys(change)).map((text) => text.split("\n").slice(0, 2).join(""));
+  expect(problems).toEqual([
+    '  smt-ha:caKeyFile is "/pki/issuing.key"    cause: it must be empty with certificateKeyFile, which no CA needs to sign',
+    "  smt-ha:certificateFile is not set    cause: it must be set together with caCertificateFile and certificateKeyFile",
+  ]);
+});
+
+test.each([
+  ["domain", "Lab", "domain"],
+  ["serviceName", "Lab", "serviceName"],
+  ["formerServiceNames", ["Lab"], "formerServiceNames[0]"],
+  ["caCertificateFile", "/pki/ch\nain", "caCertificateFile"],
+])("where %s is refused, a certificate is not blamed for it", (key, value, refusedKey) => {
+  const certificate = {
+    caCertificateFile: "/pki/chain",
+    certificateFile: "/pki/server.crt",
+    certificateKeyFile: "/pki/server.key",
+  };
+  expect(problemsOf(withKeys({ ...certificate, [key]: value }))).toEqual([
+    expect.stringContaining(`  smt-ha:${refusedKey} is `),
+  ]);
+});
+
 test("the clock of the source decides what is valid", () => {
   const change = { caCertificateFile: "/pki/root.crt", caKeyFile: "/pki/root.key" };
   const now = new Date(Date.now() + 31 * 24 * 60 * 60 * 1000);
