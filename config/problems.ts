@@ -172,7 +172,7 @@ export const isPlainName = (name: string): boolean => /^\w[\w-]{0,63}$/.test(nam
 const argument = (key: string): string => (/[.[]/.test(key) ? `--path '${key}'` : key);
 
 /** A text in quotes on one line, with what can't be seen as its code; a long one is cut. */
-export function visible(text: string): string {
+function visible(text: string): string {
   const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
   const code = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(shown).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) =>
