@@ -110,7 +110,8 @@ export class RealServer extends StepComponent {
  */
 export function realServerSysctl(nic: string, forwarding: Forwarding): string {
   const quiet = forwarding !== "masq";
-  return ["all", nic]
+  // In a key, / stands for the dot of a name such as eth0.100.
+  return ["all", nic.replace(/\./g, "/")]
     .flatMap((scope) => [
       `net.ipv4.conf.${scope}.arp_ignore = ${quiet ? 1 : 0}\n`,
       `net.ipv4.conf.${scope}.arp_announce = ${quiet ? 2 : 0}\n`,

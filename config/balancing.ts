@@ -63,7 +63,11 @@ export const balancingGroup = {
         "until that SMT node is updated, fails or is told to hand it over. Without spareDirectors, it has no effect.",
     },
     request: {
-      ...text("a path of letters, digits, / . _ and -, without a leading /", "test.html", /^[\w.-]+(\/[\w.-]+)*$/),
+      ...text(
+        "a path of letters, digits, / . _ and -, without a leading /",
+        "test.html",
+        /^(?!\.{1,2}(\/|$))[\w.-]+(\/(?!\.{1,2}(\/|$))[\w.-]+)*$/,
+      ),
       default: "test.html",
       description: "Path of the health page on the real servers, without a leading slash.",
     },
@@ -114,7 +118,7 @@ export function checkBalancing(
     if (forwarding === "masq" && firewall) {
       problems.refuse(
         "forwarding",
-        "must be gate when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+        `must be gate when firewall is true on ${platform}: SuSEfirewall2 drops what real servers answer through a director`,
       );
     }
     if (forwarding === "ipip") {

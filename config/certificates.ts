@@ -12,7 +12,7 @@ export const certificatesGroup = {
       ...text(
         "a distinguished name with a CN, such as '/O=Example/CN=Example SMT CA', of the types C, ST, L, O, OU, CN and emailAddress",
         "'/O=Example/CN=Example SMT CA'",
-        /^(?=.*\/CN=)(\/(C=[A-Z]{2}|(ST|L|O|OU|CN|emailAddress)=[\p{L}\p{N} '().,:@&_-]{1,64}))+$/u,
+        /^(?=.*\/CN=)(\/(C=[A-Z]{2}|(ST|L|O|OU|CN)=[\p{L}\p{N} '().,:@&_-]{1,64}|emailAddress=[A-Za-z0-9 '().,:@&_-]{1,64}))+$/u,
       ),
       default: "/O=smt-ha/CN=smt-ha root CA",
       description: "Subject of the root CA that the first SMT node creates. Another subject creates another CA.",
@@ -70,22 +70,22 @@ export class CertificateFiles {
    */
   source(names: readonly string[]): CertificateSource {
     const generated: CertificateSource = { kind: "generated", subject: this.values.caSubject ?? "" };
-    const isSet = (key: FileKey): boolean => Boolean(this.values[key]);
+    const isSet = (key: FileKey): boolean => this.problems.isSet(key);
     if (!fileKeys.some(isSet)) {
       return generated;
     }
-    const hasServer = isSet("certificateFile") || isSet("certificateKeyFile");
-    const needed: readonly FileKey[] = hasServer
+    const server = (["certificateFile", "certificateKeyFile"] as const).find(isSet);
+    const needed: readonly FileKey[] = server
       ? ["caCertificateFile", "certificateFile", "certificateKeyFile"]
       : ["caCertificateFile", "caKeyFile"];
-    if (hasServer && isSet("caKeyFile")) {
-      this.problems.refuse("caKeyFile", "must be empty with certificateFile, which no CA needs to sign", { set: "''" });
+    if (server && isSet("caKeyFile")) {
+      this.problems.refuse("caKeyFile", `must be empty with ${server}, which no CA needs to sign`, { set: "''" });
     }
     this.problems.requireTogether(needed);
-    if (!needed.every(isSet)) {
+    if (needed.some((key) => this.values[key] === undefined)) {
       return generated;
     }
-    return (hasServer ? this.suppliedCertificate(names) : this.suppliedAuthority()) ?? generated;
+    return (server ? this.suppliedCertificate(names) : this.suppliedAuthority()) ?? generated;
   }
 
   private suppliedAuthority(): CertificateSource | undefined {

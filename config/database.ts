@@ -6,7 +6,7 @@ export const databaseGroup = {
   heading: "The database",
   keys: {
     databaseRootPassword: {
-      ...secret(optional(text("the password of the database's root, on one line", "", /^.+$/))),
+      ...secret(optional(text("the password of the database's root, on one line", ""))),
       default: "",
       description: "Password of the database's root on the SMT nodes. Empty: root logs in without one, as on Debian.",
     },

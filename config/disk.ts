@@ -87,5 +87,6 @@ export const diskConfig = (values: Values<DiskKeys>): DiskConfig => ({
 
 function isPortal(value: string): boolean {
   const [address = "", port, ...rest] = value.split(":");
-  return rest.length === 0 && net.isIPv4(address) && tcpPort.schema.safeParse(port).success;
+  // The device's name holds the port as it is here: 03260 would never appear.
+  return rest.length === 0 && net.isIPv4(address) && String(tcpPort.schema.safeParse(port).data) === port;
 }

@@ -1,5 +1,5 @@
 import { closest } from "fastest-levenshtein";
-import { renameCommand, removeCommand, type Problems } from "./problems";
+import { isPlainName, renameCommand, removeCommand, type Problems } from "./problems";
 import type { Checked, Key, Rule } from "./rules";
 
 /** The values of all keys. Items of lists are parsed; objects in lists stay as they are. */
@@ -23,7 +23,7 @@ export function readFields<R extends Readonly<Record<string, Rule<unknown>>>>(
   required: readonly (keyof R & string)[],
   problems: Problems,
 ): Checked<R> {
-  if (typeof item !== "object" || item === null) {
+  if (typeof item !== "object" || item === null || Array.isArray(item)) {
     problems.refuse(key, `must be an object with ${listed(required)}`, { remove: true });
     return {};
   }
@@ -50,9 +50,10 @@ export function refuseUnknown(
   // `pulumi config set` would turn a list into a text.
   const rename =
     target && "schema" in target && renameCommand(prefix + name, prefix + nearest, "secret" in target && target.secret);
+  const commands = rename ? `${remove}\nor rename it: ${rename}` : remove;
   problems.refuse(prefix + name, `must be a known key; the nearest one is ${nearest}`, {
     found: "is not known",
-    run: rename ? `${remove}\nor rename it: ${rename}` : remove,
+    run: isPlainName(name) ? commands : "remove it from the stack's file, Pulumi.STACK.yaml",
   });
 }
 

@@ -13,7 +13,7 @@ import { KeyFiles } from "./privateKeys";
 import { Problems } from "./problems";
 import { readRepositories } from "./repositories";
 import type { Checked, Values } from "./rules";
-import { checkServiceName, serviceNameOf } from "./service";
+import { checkedServiceName, checkServiceName, serviceNameOf } from "./service";
 import { checkMirrorCredentials, smtConfig } from "./smt";
 import { completeSource, type ConfigSource } from "./source";
 import { checkAgent } from "./ssh";
@@ -43,11 +43,10 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
   const repositories = readRepositories(checked.repositories ?? [], problems);
   checkAll(checked, nodes, problems);
   checkAgent({ environment, readFile }, problems);
-  const serviceName = serviceNameOf(checked);
-  const certificateSource = new CertificateFiles(checked, files, problems, now).source([
-    serviceName,
-    ...(checked.formerServiceNames ?? []),
-  ]);
+  const names = [checkedServiceName(checked, problems), ...(checked.formerServiceNames ?? [])];
+  const certificateSource = new CertificateFiles(checked, files, problems, now).source(
+    names.filter((name) => name !== undefined),
+  );
   const placement = checked.machines === "vsphere" ? readPlacement(checked, environment, problems) : undefined;
   problems.throwIfAny();
 
@@ -58,7 +57,7 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
     nodes,
     network: networkOfNodes(valid),
     virtualIp: valid.virtualIp,
-    serviceName,
+    serviceName: serviceNameOf(valid),
     firewall: valid.firewall,
     firewallAllow,
     machines: placement && machineConfig(valid, placement),
@@ -85,7 +84,9 @@ function refuseUnknownKey(name: string, problems: Problems): void {
 
 /** The checks between keys. */
 function checkAll(checked: Checked<typeof keys>, nodes: readonly NodeConfig[], problems: Problems): void {
-  const smtNodes = nodes.filter(({ role }) => role === "smt").map(({ name }) => name);
+  const isRefused = (index: number, field: string): boolean => problems.isRefused(`nodes[${index}]${field}`);
+  const known = nodes.filter((_, index) => !["", ".name", ".role"].some((field) => isRefused(index, field)));
+  const smtNodes = known.filter(({ role }) => role === "smt").map(({ name }) => name);
   const portal = checked.portal ?? keys.portal.example;
   const free = new FreeValues(checked, [
     checked.gateway ?? keys.gateway.example,
@@ -99,12 +100,25 @@ function checkAll(checked: Checked<typeof keys>, nodes: readonly NodeConfig[], p
   checkServiceName(checked, nodes, problems);
   checkCluster(checked, problems);
   checkDisk(checked, smtNodes.length, problems);
+  checkInputs(problems);
   checkMirrorCredentials((checked.repositories ?? []).length > 0, problems);
   checkBalancing(checked, problems);
-  checkDatabase(checked, smtNodes, problems);
-  checkResize(
-    checked,
-    nodes.map(({ name }) => name),
-    problems,
-  );
+  // Keys that name a node: a node whose own name was refused may be the one.
+  if (known.length === nodes.length && nodes.length > 0) {
+    checkDatabase(checked, smtNodes, problems);
+    checkResize(
+      checked,
+      nodes.map(({ name }) => name),
+      problems,
+    );
+  }
+}
+
+/** Refuses a text that a step would take for the start of a section of its input. */
+function checkInputs(problems: Problems): void {
+  for (const key of ["chapSecret", "nuUser", "nuPassword", "databaseRootPassword"]) {
+    if (problems.textOf(key)?.startsWith("@@ ")) {
+      problems.refuse(key, 'must not begin with "@@ ", by which steps tell the parts of their input');
+    }
+  }
 }

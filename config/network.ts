@@ -2,7 +2,7 @@ import { dotted, hostPart, networkOf, toNumber } from "../components/ipv4";
 import type { NodeNetwork } from "../components/clusterNode";
 import { firewallAllowKey } from "./firewall";
 import { setCommand, type Problems } from "./problems";
-import { domainPattern, flag, integer, ipv4Address, text, type Checked, type Group, type Values } from "./rules";
+import { dnsName, flag, integer, ipv4Address, text, type Checked, type Group, type Values } from "./rules";
 import type { NodeConfig } from "./stackConfig";
 
 export const networkGroup = {
@@ -21,7 +21,7 @@ export const networkGroup = {
         "IPv4 address of the nodes' default gateway. It defines the subnet of the nodes and the service. A VM that exists keeps its own: up refuses another one.",
     },
     domain: {
-      ...text("a domain name in lower case", "example.com", domainPattern),
+      ...dnsName("a domain name in lower case", "example.com"),
       description: "DNS domain of the nodes.",
     },
     dnsServers: {
@@ -31,7 +31,7 @@ export const networkGroup = {
         "IPv4 addresses of the name servers that a new VM gets; empty: it gets none. A VM that exists keeps its own: up refuses until it asks these too.",
     },
     ntpServers: {
-      items: text("a name or an IPv4 address", "192.0.2.1", domainPattern),
+      items: dnsName("a name or an IPv4 address", "192.0.2.1"),
       description: "Time servers of the nodes, by name or IPv4 address; at least one.",
     },
     nic: {

@@ -22,7 +22,7 @@ export const nodesKey = {
     sshUser,
     sshPort,
     sshPrivateKeyFile,
-    sshHostKey: text("a public host key", "'ssh-ed25519 AAAA…'", /^(ssh|ecdsa)-\S+ \S+/),
+    sshHostKey: text("a public host key", "'ssh-ed25519 AAAA…'", /^(ssh|ecdsa)-\S+ [^\s\p{Cc}]+( \P{Cc}*)?$/u),
     initiatorName: iqn("the node's initiator name", "iqn.2016-04.com.open-iscsi:smtha.node1"),
   },
   description:
@@ -60,7 +60,7 @@ export function readNodes(
     if (onlyRsa && node.sshHostKey && !node.sshHostKey.startsWith("ssh-rsa ")) {
       problems.refuse(`${key}.sshHostKey`, `must be ${onlyRsa}`, { set: "'ssh-rsa AAAA…'" });
     }
-    if (shared.requireHostKeys && !("sshHostKey" in Object(item))) {
+    if (shared.requireHostKeys && !problems.isRefused(key) && !("sshHostKey" in Object(item))) {
       problems.refuse(`${key}.sshHostKey`, "must be set, because requireHostKeys is true", {
         set: onlyRsa ? "'ssh-rsa AAAA…'" : nodesKey.fields.sshHostKey.example,
       });

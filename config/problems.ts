@@ -31,7 +31,10 @@ interface Fix {
  * `vsphere:user`.
  */
 export class Problems {
-  private readonly refused: string[] = [];
+  private readonly texts: string[] = [];
+  /** Those whose fix removes an item of a list. */
+  private readonly removals: { readonly key: string; readonly text: string }[] = [];
+  private readonly refused = new Set<string>();
   /** The rule that each key has been checked by. */
   private readonly rules = new Map<string, Rule<unknown>>();
 
@@ -46,6 +49,11 @@ export class Problems {
 
   isSet(key: string): boolean {
     return Boolean(this.textOf(key));
+  }
+
+  /** Whether the key has been refused itself: its parts don't count. */
+  isRefused(key: string): boolean {
+    return this.refused.has(key);
   }
 
   /** Whether the key is empty on purpose, as by its default. A key without any value has been refused already. */
@@ -96,9 +104,14 @@ export class Problems {
   refuse(key: string, cause: string, { set, remove, run, found = this.shown(key) }: Fix = {}): void {
     const rule = this.rules.get(key);
     const fix = run ?? (remove ? removeCommand(key) : setCommand(key, set ?? rule?.example, rule?.secret));
-    this.refused.push(
-      `  ${this.fullName(key)} ${found}\n    cause: it ${cause}\n    fix:   ${fix.replace(/\n/g, "\n           ")}`,
-    );
+    const name = this.fullName(key);
+    const text = report(`${/^[\w:[\].-]{1,100}$/.test(name) ? name : visible(name)} ${found}`, cause, fix);
+    if (remove && key.endsWith("]")) {
+      this.removals.push({ key, text });
+    } else {
+      this.texts.push(text);
+    }
+    this.refused.add(key);
   }
 
   /**
@@ -107,7 +120,7 @@ export class Problems {
    * @param cause completes "it …"
    */
   refuseVariable(name: string, value: string, cause: string): void {
-    this.refused.push(`  ${name} is ${JSON.stringify(value)}\n    cause: it ${cause}\n    fix:   unset ${name}`);
+    this.texts.push(report(`${name} is ${visible(value)}`, cause, `unset ${name}`));
   }
 
   /**
@@ -116,8 +129,11 @@ export class Problems {
    * @throws ConfigError with all problems, if there are any
    */
   throwIfAny(): void {
-    if (this.refused.length > 0) {
-      throw new ConfigError(this.refused);
+    // From the last item to the first: each command moves the items behind its own.
+    const removals = this.removals.sort((one, other) => other.key.localeCompare(one.key, "en", { numeric: true }));
+    const all = [...this.texts, ...removals.map(({ text }) => text)];
+    if (all.length > 0) {
+      throw new ConfigError(all);
     }
   }
 
@@ -130,9 +146,14 @@ export class Problems {
     if (!value) {
       return "is not set";
     }
-    return this.rules.get(key)?.secret ? "is not valid" : `is ${JSON.stringify(value)}`;
+    // The text of a private key instead of its path.
+    const hidden = this.rules.get(key)?.secret || value.includes("PRIVATE KEY");
+    return hidden ? "is not valid" : `is ${visible(value)}`;
   }
 }
+
+const report = (what: string, cause: string, fix: string): string =>
+  `  ${what}\n    cause: it ${cause}\n    fix:   ${fix.replace(/\n/g, "\n           ")}`;
 
 /** The command that sets a key; without a value, Pulumi asks for it. */
 export const setCommand = (key: string, value = "", isSecret = false): string =>
@@ -144,10 +165,24 @@ export const removeCommand = (key: string): string => `pulumi config rm ${argume
 export const renameCommand = (from: string, to: string, isSecret = false): string =>
   `${setCommand(to, `"$(pulumi config get ${argument(from)})"`, isSecret)} && ${removeCommand(from)}`;
 
+/** Whether a key or a field can be a part of a command: any other would have to be quoted, for the shell and in a path. */
+export const isPlainName = (name: string): boolean => /^\w[\w-]{0,63}$/.test(name);
+
 /** A key as the Pulumi CLI takes it: one that leads into a list or an object needs a flag. */
 const argument = (key: string): string => (/[.[]/.test(key) ? `--path '${key}'` : key);
 
-const toText = (value: unknown): string | undefined => (typeof value === "string" ? value : JSON.stringify(value));
+/** A text in quotes on one line, with what can't be seen as its code; a long one is cut. */
+function visible(text: string): string {
+  const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  const code = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(shown).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) =>
+    character.split("").map(code).join(""),
+  );
+}
+
+/** Like Pulumi, takes null for no value, such as that of `role:` without anything behind it. */
+const toText = (value: unknown): string | undefined =>
+  typeof value === "string" || value === null ? (value ?? undefined) : JSON.stringify(value);
 
 /** What names and indexes lead to in a JSON value. */
 const descend = (value: unknown, steps: readonly string[]): unknown =>

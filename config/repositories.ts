@@ -8,11 +8,11 @@ export const repositoriesKey = {
     name: text("letters, digits, . _ and -", "SLES11-SP4-Pool", /^[\w.-]+$/),
     target: text("a target such as sle-11-x86_64", "sle-11-x86_64", /^[\w.-]+$/),
     productId: integer(1, 2 ** 31 - 1, 1),
-    description: text("a text on one line, without |", "'In-house packages'", /^[^\s|]([^|\n]*[^\s|])?$/),
+    description: text("a text on one line, without |", "'In-house packages'", /^(?=[\t\P{Cc}]+$)(?!.*\|)\S(.*\S)?$/u),
     url: text(
       "an http, https, ftp or file URL without credentials",
       "https://rpm.example.com/tools",
-      /^(https?|ftp|file):\/\/(?![^/]*@)[^\s|]+$/,
+      /^(https?|ftp|file):\/\/(?![^/]*@)[^\s|\p{Cc}]+$/u,
     ),
   },
   default: [],

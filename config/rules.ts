@@ -47,10 +47,15 @@ type ValueOf<K> = K extends { readonly schema: z.ZodType<infer T, string> }
 /** The values of valid keys. */
 export type Values<K> = { readonly [P in keyof K]: ValueOf<K[P]> };
 
-/** The values of keys of which some may have been refused; these are undefined. */
-export type Checked<K> = Partial<Values<K>>;
+/** The values of keys of which some may have been refused; these are undefined, and so are such items of lists. */
+export type Checked<K> = {
+  readonly [P in keyof K]?: ValueOf<K[P]> extends readonly (infer T)[] ? readonly (T | undefined)[] : ValueOf<K[P]>;
+};
 
-export const text = (must: string, example: string, pattern = /./): Rule<string> => ({
+/** One line: without control characters, but for a tab. */
+const line = /^[\t\P{Cc}]+$/u;
+
+export const text = (must: string, example: string, pattern = line): Rule<string> => ({
   schema: z.string().regex(pattern),
   type: "string",
   must,
@@ -59,7 +64,7 @@ export const text = (must: string, example: string, pattern = /./): Rule<string>
 
 /** What a line of an iSCSI record or of smt.conf can hold: both lose spaces around a value. */
 export const lineOfText = (must: string, example: string): Rule<string> =>
-  text(`${must}, on one line`, example, /^\S(.*\S)?$/);
+  text(`${must}, on one line`, example, /^(?=[\t\P{Cc}]+$)\S(.*\S)?$/u);
 
 export const oneOf = <T extends string>(...values: readonly T[]): Rule<T> => ({
   schema: z.enum(values),
@@ -87,7 +92,15 @@ export const ipv4Address = (example: string): Rule<string> => ({
   schema: z.string().refine(net.isIPv4),
 });
 
-export const domainPattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+/** A name that looks like an address is none: resolvers read 010.0.0.1 as 8.0.0.1. */
+export const dnsName = (must: string, example: string): Rule<string> => ({
+  ...text(must, example),
+  schema: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/)
+    .refine((value) => net.isIPv4(value) || /[a-z-][^.]*$/.test(value)),
+});
 
 export const iqn = (must: string, example: string): Rule<string> =>
   text(`${must}, an IQN such as ${example}`, example, /^iqn\.\d{4}-\d{2}\.[a-z0-9.-]+(:[a-z0-9.:-]+)?$/);

@@ -1,7 +1,7 @@
 import { platformNames } from "../components/platform";
 import { nodesKey } from "./nodes";
 import type { Problems } from "./problems";
-import { domainPattern, ipv4Address, oneOf, optional, text, type Group } from "./rules";
+import { dnsName, ipv4Address, oneOf, optional, type Group } from "./rules";
 import type { NodeConfig } from "./stackConfig";
 
 export const serviceGroup = {
@@ -23,12 +23,12 @@ export const serviceGroup = {
       description: "IPv4 address of the service: a free one in the nodes' subnet. The node that balances holds it.",
     },
     serviceName: {
-      ...optional(text("a DNS name in lower case", "smt.example.com", domainPattern)),
+      ...optional(dnsName("a DNS name in lower case", "smt.example.com")),
       default: "",
       description: "DNS name by which clients reach the service. Empty: smt in the nodes' domain.",
     },
     formerServiceNames: {
-      items: text("a DNS name in lower case", "smt.example.com", domainPattern),
+      items: dnsName("a DNS name in lower case", "smt.example.com"),
       default: [],
       description:
         "Former values of serviceName that the servers' certificates still hold, for clients that have not moved yet.",
@@ -45,17 +45,29 @@ interface ServiceValues {
 /** DNS name of the service. */
 export const serviceNameOf = ({ serviceName, domain }: ServiceValues): string => serviceName ?? `smt.${domain}`;
 
+/** The same where keys may have been refused: undefined if the name comes from one of these. */
+export const checkedServiceName = (values: ServiceValues, problems: Problems): string | undefined =>
+  values.serviceName !== undefined || (values.domain !== undefined && problems.isEmpty("serviceName"))
+    ? serviceNameOf(values)
+    : undefined;
+
 /** Refuses a service name that is a node's, or that no certificate can hold. */
-export function checkServiceName(
-  { serviceName, domain }: ServiceValues,
-  nodes: readonly NodeConfig[],
-  problems: Problems,
-): void {
-  const node = nodes.find(({ name }) => serviceName && [name, `${name}.${domain}`].includes(serviceName));
-  if (node) {
-    problems.refuse("serviceName", `must differ from the name of ${node.name}`, { set: `smt.${domain}` });
+export function checkServiceName(values: ServiceValues, nodes: readonly NodeConfig[], problems: Problems): void {
+  const name = checkedServiceName(values, problems);
+  if (name === undefined) {
+    return;
   }
-  if (serviceNameOf({ serviceName, domain }).length > 64) {
-    problems.refuse("serviceName", "must have at most 64 characters, like any common name of a certificate");
+  const { serviceName, domain } = values;
+  const must = serviceName === undefined ? `must be set: without it, the name is ${name}, which must` : "must";
+  const namesOf = (node: NodeConfig): string[] => (node.name ? [node.name, `${node.name}.${domain}`] : []);
+  const node = nodes.find((other) => namesOf(other).includes(name));
+  if (node) {
+    const free = ["smt", "smt-service"].find((host) => !nodes.some((other) => other.name === host));
+    problems.refuse("serviceName", `${must} differ from the name of ${node.name}`, {
+      set: domain && free && `${free}.${domain}`,
+    });
+  }
+  if (name.length > 64) {
+    problems.refuse("serviceName", `${must} have at most 64 characters, like any common name of a certificate`);
   }
 }

@@ -319,6 +319,10 @@ describe("kernel settings", () => {
   test.each(["gate", "ipip", "masq"] as const)("a real server's with %s", (forwarding) => {
     expect(realServerSysctl("ens192", forwarding)).toMatchSnapshot();
   });
+
+  test("a real server's on an interface with a dot in its name", () => {
+    expect(realServerSysctl("eth0.100", "gate")).toContain("\nnet.ipv4.conf.eth0/100.arp_ignore = 1\n");
+  });
 });
 
 test("the health page is a script with the node's settings", () => {

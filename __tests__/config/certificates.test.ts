@@ -1,54 +1,10 @@
-import { execFileSync } from "child_process";
-import * as fs from "fs";
-import * as os from "os";
-import * as path from "path";
 import { keys } from "../../config/keys";
 import { files, load, problemsOf, withKeys } from "./fixtures";
+import { pem, pkiFiles } from "./pki";
 
 type FileKey = "caCertificateFile" | "caKeyFile" | "certificateFile" | "certificateKeyFile";
 
-/** An administrator's CA, one below it, and server certificates; created for each run, since they expire. */
-const pki = ((): Record<string, string> => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-pki-"));
-  const script = `
-    cd ${folder}
-    ca() { openssl req -x509 -newkey rsa:2048 -nodes -keyout $1.key -out $1.crt -days 30 -subj "/CN=$1"; }
-    sign() { # NAME ISSUER EXTENSIONS DAYS
-      openssl req -new -newkey rsa:2048 -nodes -keyout $1.key -out $1.csr -subj "/CN=$1"
-      printf "$3" >ext
-      openssl x509 -req -in $1.csr -CA $2.crt -CAkey $2.key -CAcreateserial -days $4 -extfile ext -out $1.crt
-    }
-    ca root; ca other
-    sign issuing root 'basicConstraints=critical,CA:TRUE' 30
-    sign server issuing 'subjectAltName=DNS:smt.smt-ha.lab' 30
-    sign client issuing 'subjectAltName=DNS:smt.smt-ha.lab\nextendedKeyUsage=clientAuth' 30
-    sign elsewhere issuing 'subjectAltName=DNS:www.example.com' 30
-    sign expired issuing 'subjectAltName=DNS:smt.smt-ha.lab' -1
-    openssl rsa -aes128 -passout pass:hush -in root.key -out encrypted.key`;
-  execFileSync("bash", ["-e", "-c", script], { stdio: "pipe" });
-  const created = fs
-    .readdirSync(folder)
-    .map((name): [string, string] => [name, fs.readFileSync(`${folder}/${name}`, "utf8")]);
-  fs.rmSync(folder, { recursive: true });
-  return Object.fromEntries(created);
-})();
-/** The text of these files, one after the other. */
-const pem = (...names: readonly string[]): string => names.map((name) => pki[name]).join("");
-
-Object.assign(
-  files,
-  Object.fromEntries(Object.entries(pki).map(([name, content]) => [`/pki/${name}`, content])),
-  Object.fromEntries(
-    // The files that the fixing commands name.
-    [
-      ["ca.crt", pem("issuing.crt", "root.crt")],
-      ["ca.key", pem("issuing.key")],
-      ["server.crt", pem("server.crt")],
-      ["server.key", pem("server.key")],
-    ].map(([name, content]) => [`${os.homedir()}/smt-ca/${name}`, content]),
-  ),
-  { "/pki/chain": pem("issuing.crt", "root.crt"), "/pki/turned": pem("root.crt", "issuing.crt") },
-);
+Object.assign(files, pkiFiles);
 
 describe("the administrator's own", () => {
   test("CA, with the certificates above it", () => {
@@ -182,6 +138,35 @@ describe("refuses", () => {
     expect(problem).toMatch(new RegExp(`\\n {4}fix: {3}pulumi config set ${key} ${example}$`));
     expect(problem).not.toContain("PRIVATE");
   });
+});
+
+test("a CA that signs beside a certificate's key alone", () => {
+  const change = {
+    caCertificateFile: "/pki/chain",
+    caKeyFile: "/pki/issuing.key",
+    certificateKeyFile: "/pki/server.key",
+  };
+  const problems = problemsOf(withKeys(change)).map((text) => text.split("\n").slice(0, 2).join(""));
+  expect(problems).toEqual([
+    '  smt-ha:caKeyFile is "/pki/issuing.key"    cause: it must be empty with certificateKeyFile, which no CA needs to sign',
+    "  smt-ha:certificateFile is not set    cause: it must be set together with caCertificateFile and certificateKeyFile",
+  ]);
+});
+
+test.each([
+  ["domain", "Lab", "domain"],
+  ["serviceName", "Lab", "serviceName"],
+  ["formerServiceNames", ["Lab"], "formerServiceNames[0]"],
+  ["caCertificateFile", "/pki/ch\nain", "caCertificateFile"],
+])("where %s is refused, a certificate is not blamed for it", (key, value, refusedKey) => {
+  const certificate = {
+    caCertificateFile: "/pki/chain",
+    certificateFile: "/pki/server.crt",
+    certificateKeyFile: "/pki/server.key",
+  };
+  expect(problemsOf(withKeys({ ...certificate, [key]: value }))).toEqual([
+    expect.stringContaining(`  smt-ha:${refusedKey} is `),
+  ]);
 });
 
 test("the clock of the source decides what is valid", () => {

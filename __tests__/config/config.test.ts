@@ -226,6 +226,57 @@ test("a name that every JavaScript object has is no known key", () => {
   expect(problemsOf(withKeys(nodeChange({ 0: { toString: "x" } })))).toHaveLength(1);
 });
 
+test("a value is shown on one line, with what can't be seen, and cut if it is long", () => {
+  const shown = (value: string): string | undefined =>
+    /is (.*)/.exec(problemsOf(withKeys({ platform: value }))[0] ?? "")?.[1];
+  expect(shown("debian12\u00a0")).toBe('"debian12\\u00a0"');
+  expect(shown("debian\u200b12")).toBe('"debian\\u200b12"');
+  expect(shown("\x1b[2J\x9b1m\u{e0041}\n")).toBe('"\\u001b[2J\\u009b1m\\udb40\\udc41\\n"');
+  expect(shown("x".repeat(300))).toBe(`"${"x".repeat(200)}…"`);
+});
+
+test.each([
+  ["cpus\u00a0", '"smt-ha:cpus\\u00a0"'],
+  ["it's; reboot", '"smt-ha:it\'s; reboot"'],
+  ["domain.name", "smt-ha:domain.name"],
+  ["--", "smt-ha:--"],
+])("a key that is no word of a command is removed from the file: %s", (key, shown) => {
+  const file = "\n    fix:   remove it from the stack's file, Pulumi.STACK.yaml";
+  const nearest = /^ {4}cause: it must be a known key; the nearest one is \w+$/m;
+  const found = [...problemsOf(withKeys({ [key]: "2" })), ...problemsOf(withKeys(nodeChange({ 0: { [key]: "2" } })))];
+  expect(found).toEqual(
+    [shown, shown.replace("smt-ha:", "smt-ha:nodes[0].")].map((): unknown => expect.stringContaining(file)),
+  );
+  expect(found.map((text) => text.split(" is not known")[0]?.trim())).toEqual([
+    shown,
+    shown.replace("smt-ha:", "smt-ha:nodes[0]."),
+  ]);
+  found.forEach((text) => expect(text).toMatch(nearest));
+});
+
+test("the commands that remove items of a list begin at its end, so that none meets another item", () => {
+  const [first, second] = [{ name: "First" }, { name: "Second" }];
+  const values = withKeys({ repositories: [first, "x", second, first, "y"] });
+  expect(problemsOf(values).map((text) => /repositories\S+/.exec(text)?.[0])).toEqual([
+    "repositories[4]",
+    "repositories[3]",
+    "repositories[1]",
+  ]);
+  const removed = problemsOf(values)
+    .map((text) => text.split("fix:   ")[1] ?? "")
+    .reduce((current, command) => applyCommand(command, current, ""), values);
+  expect(JSON.parse(removed["smt-ha:repositories"] ?? "")).toEqual([first, second]);
+});
+
+test("without nodes, the keys that name one are not blamed", () => {
+  const names = (change: Change): (string | undefined)[] =>
+    problemsOf(withKeys({ databaseWinner: "node2", resizeNode: "node2", ...change })).map(
+      (text) => text.trim().split(" ")[0],
+    );
+  expect(names({ nodes: undefined })).toEqual(["smt-ha:nodes", "smt-ha:nodes"]);
+  expect(names({ nodes: [] })).toEqual(["smt-ha:nodes", "smt-ha:nodes"]);
+});
+
 test("the fixing commands lead from an empty configuration to a valid one", () => {
   const defaults = Object.entries(schema).filter(([, key]) => key.default !== undefined);
   const values = Object.fromEntries(

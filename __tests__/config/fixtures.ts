@@ -38,6 +38,11 @@ export const files: Record<string, string> = {
 /** A valid configuration: the lab's. */
 export const good: Record<string, string> = { ...labStack, "smt-ha:sshPrivateKeyFile": "/keys/lab" };
 
+/** What the provider needs, in its own namespace. */
+export const provider: Record<string, string> = Object.fromEntries(
+  Object.entries(good).filter(([key]) => key.startsWith("vsphere:")),
+);
+
 export const load = (values: Record<string, string>, source: Partial<ConfigSource> = {}): StackConfig =>
   loadConfig({
     project: "smt-ha",

@@ -1,4 +1,4 @@
-import { goodNodes, nodeChange, testRefusals, type Refusal } from "./fixtures";
+import { goodNodes, nodeChange, privateKey, testRefusals, type Refusal } from "./fixtures";
 
 const inSubnet = "must be a host's address in the subnet of the gateway, 192.0.2.1/24";
 const onlyRsa = "an RSA key, the only kind that sshd of platform sles11 knows";
@@ -57,6 +57,44 @@ const lists: readonly Refusal[] = [
     "a node that is only a name",
     { nodes: [...goodNodes, "node4"] },
     ["nodes[3]", 'is "node4"', "must be an object with name, address and role", "rm --path 'nodes[3]'"],
+  ],
+  [
+    "a node that is a list",
+    { nodes: [...goodNodes, ["node4"]] },
+    ["nodes[3]", 'is "[\\"node4\\"]"', "must be an object with name, address and role", "rm --path 'nodes[3]'"],
+  ],
+  [
+    "a node that is only a name, where each must have a host key",
+    {
+      nodes: [...goodNodes.map((node) => ({ ...node, sshHostKey: "ssh-ed25519 AAAA" })), "node4"],
+      requireHostKeys: true,
+    },
+    ["nodes[3]", 'is "node4"', "must be an object with name, address and role", "rm --path 'nodes[3]'"],
+  ],
+  [
+    "a key of a node without anything behind it",
+    { nodes: goodNodes.map((node, index) => (index === 0 ? { ...node, name: null } : node)) },
+    [
+      "nodes[0].name",
+      "is not set",
+      "must be a host name of lower-case letters, digits and -, without the domain",
+      "set --path 'nodes[0].name' node1",
+    ],
+  ],
+  [
+    "a node whose name is refused, where other keys name it",
+    { ...nodeChange({ 1: { name: "Node2" } }), databaseWinner: "node2", resizeNode: "node2" },
+    [
+      "nodes[1].name",
+      'is "Node2"',
+      "must be a host name of lower-case letters, digits and -, without the domain",
+      "set --path 'nodes[1].name' node1",
+    ],
+  ],
+  [
+    "an unknown role, which is not counted as smt",
+    { nodes: [...goodNodes, { name: "node4", address: "192.0.2.14", role: "lvs" }], ocfsSlots: "2" },
+    ["nodes[3].role", 'is "lvs"', "must be one of: smt, director", "set --path 'nodes[3].role' smt"],
   ],
   [
     "unknown key of a node",
@@ -186,6 +224,16 @@ const network: readonly Refusal[] = [
     { ntpServers: ["192.0.2.1", "time server"] },
     ["ntpServers[1]", 'is "time server"', "must be a name or an IPv4 address", "set --path 'ntpServers[1]' 192.0.2.1"],
   ],
+  ...["010.0.0.1", "192.0.2.312"].map((server): Refusal => [
+    `time server ${server}, which looks like an address`,
+    { ntpServers: [server] },
+    ["ntpServers[0]", `is "${server}"`, "must be a name or an IPv4 address", "set --path 'ntpServers[0]' 192.0.2.1"],
+  ]),
+  [
+    "time server without anything behind it",
+    { ntpServers: [null] },
+    ["ntpServers[0]", "is not set", "must be a name or an IPv4 address", "set --path 'ntpServers[0]' 192.0.2.1"],
+  ],
   [
     "bad name server",
     { dnsServers: ["ns.example.com"] },
@@ -249,6 +297,21 @@ const ssh: readonly Refusal[] = [
     ],
   ],
   [
+    "host keys of two lines",
+    nodeChange({ 0: { sshHostKey: "ssh-ed25519 AAAA\nssh-rsa AAAA" } }),
+    [
+      "nodes[0].sshHostKey",
+      'is "ssh-ed25519 AAAA\\nssh-rsa AAAA"',
+      "must be a public host key",
+      "set --path 'nodes[0].sshHostKey' 'ssh-ed25519 AAAA…'",
+    ],
+  ],
+  [
+    "text of an SSH key in place of its path",
+    { sshPrivateKeyFile: privateKey },
+    ["sshPrivateKeyFile", "is not valid", "must be the path of a private key", "set sshPrivateKeyFile ~/.ssh/id_rsa"],
+  ],
+  [
     "a node without a host key, where each must have one",
     {
       ...nodeChange({ 0: { sshHostKey: "ssh-ed25519 AAAA" }, 2: { sshHostKey: "ssh-ed25519 BBBB" } }),
@@ -287,5 +350,12 @@ const ssh: readonly Refusal[] = [
   ],
 ];
 
-// The fix of the first one sets the example's address, which another node has.
-testRefusals([...lists, ...fields, ...network, ...ssh], ["bad address of a node"]);
+// The fixes of these set the example: an address or a name that another node has, a role of which there are too many.
+testRefusals(
+  [...lists, ...fields, ...network, ...ssh],
+  [
+    "bad address of a node",
+    "a node whose name is refused, where other keys name it",
+    "an unknown role, which is not counted as smt",
+  ],
+);

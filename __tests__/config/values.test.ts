@@ -1,4 +1,4 @@
-import { goodNodes, testRefusals, type Change, type Refusal } from "./fixtures";
+import { goodNodes, nodeChange, testRefusals, type Change, type Refusal } from "./fixtures";
 
 const pool = { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" };
 const tools = {
@@ -73,6 +73,37 @@ const service: readonly Refusal[] = [
     ["serviceName", 'is "node2.smt-ha.lab"', "must differ from the name of node2", "set serviceName smt.smt-ha.lab"],
   ],
   [
+    "node with the name that the service has by default",
+    nodeChange({ 1: { name: "smt" } }),
+    [
+      "serviceName",
+      "is not set",
+      "must be set: without it, the name is smt.smt-ha.lab, which must differ from the name of smt",
+      "set serviceName smt-service.smt-ha.lab",
+    ],
+  ],
+  [
+    "domain that makes the service's default name too long",
+    { domain: `${"long-".repeat(12)}x.example.com` },
+    [
+      "serviceName",
+      "is not set",
+      `must be set: without it, the name is smt.${"long-".repeat(12)}x.example.com, which must have at most 64 characters, like any common name of a certificate`,
+      "set serviceName smt.example.com",
+    ],
+  ],
+  [
+    "service name that is a node's, in a domain that is refused",
+    { serviceName: "node2", domain: "Lab" },
+    ["domain", 'is "Lab"', "must be a domain name in lower case", "set domain example.com"],
+    ["serviceName", 'is "node2"', "must differ from the name of node2", "set serviceName smt.example.com"],
+  ],
+  ...["192.0.2.312", "010.0.0.1", "192.0.2", `${"x".repeat(64)}.com`].map((serviceName): Refusal => [
+    `service name ${serviceName}`,
+    { serviceName },
+    ["serviceName", `is "${serviceName}"`, "must be a DNS name in lower case", "set serviceName smt.example.com"],
+  ]),
+  [
     "service name that is a URL",
     { serviceName: "https://smt.example.com" },
     [
@@ -114,6 +145,11 @@ const disk: readonly Refusal[] = [
     ["portal", 'is "192.0.2.3"', "must be ADDRESS:PORT, such as 192.0.2.3:3260", "set portal 192.0.2.3:3260"],
   ],
   [
+    "portal with a port that the device's name would not have",
+    { portal: "192.0.2.3:03260" },
+    ["portal", 'is "192.0.2.3:03260"', "must be ADDRESS:PORT, such as 192.0.2.3:3260", "set portal 192.0.2.3:3260"],
+  ],
+  [
     "target that is no IQN",
     { target: "shared" },
     [
@@ -135,6 +171,26 @@ const disk: readonly Refusal[] = [
       "chapSecret",
       "is not valid",
       "must be the secret that belongs to chapUser, on one line",
+      "set --secret chapSecret",
+    ],
+  ],
+  [
+    "CHAP secret with a character that a shell can't hold",
+    { chapSecret: "hu\0sh" },
+    [
+      "chapSecret",
+      "is not valid",
+      "must be the secret that belongs to chapUser, on one line",
+      "set --secret chapSecret",
+    ],
+  ],
+  [
+    "CHAP secret that steps would read as the start of another input",
+    { chapSecret: "@@ hush" },
+    [
+      "chapSecret",
+      "is not valid",
+      'must not begin with "@@ ", by which steps tell the parts of their input',
       "set --secret chapSecret",
     ],
   ],
@@ -300,6 +356,16 @@ const repositories: readonly Refusal[] = [
     ],
   ],
   [
+    "a description with a line break of another system",
+    withRepositories({ ...tools, description: "In-house\rpackages" }),
+    [
+      "repositories[0].description",
+      'is "In-house\\rpackages"',
+      "must be a text on one line, without |",
+      "set --path 'repositories[0].description' 'In-house packages'",
+    ],
+  ],
+  [
     "a repository twice",
     withRepositories(pool, { ...pool, target: "sle-11-i586" }, tools, pool),
     ["repositories[3]", 'is "SLES11-SP4-Pool"', "must differ from repositories[0]", "rm --path 'repositories[3]'"],
@@ -353,13 +419,23 @@ const firewallAllow: readonly Refusal[] = [
 ];
 
 const balancing: readonly Refusal[] = [
+  ...["..", "../test.html", "health/./test.html"].map((request): Refusal => [
+    `health page's path ${request}, which no server is asked for`,
+    { request },
+    [
+      "request",
+      `is "${request}"`,
+      "must be a path of letters, digits, / . _ and -, without a leading /",
+      "set request test.html",
+    ],
+  ]),
   [
     "masquerading behind SuSEfirewall2",
     { platform: "sles12", forwarding: "masq" },
     [
       "forwarding",
       'is "masq"',
-      "must be gate when firewall is true: SuSEfirewall2 drops what real servers answer through a director",
+      "must be gate when firewall is true on sles12: SuSEfirewall2 drops what real servers answer through a director",
       "set forwarding gate",
     ],
   ],
@@ -441,6 +517,7 @@ const certificates: readonly Refusal[] = [
     "/X=1/CN=SMT",
     "/CN=SMT/",
     "/CN=S\\M",
+    "/CN=SMT/emailAddress=müller@example.com",
     `/CN=${"x".repeat(65)}`,
     "/CN=a\n@@ root",
   ].map((caSubject): Refusal => [

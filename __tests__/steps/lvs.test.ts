@@ -43,6 +43,13 @@ describe("realserver/address", () => {
     expect(addresses()).toEqual(["192.0.2.10/32"]);
   });
 
+  test("sets ARP on an interface with a dot in its name, such as a VLAN's", () => {
+    node.check("ip link add eth0.100 type bridge");
+    const inputs = { sysctl: realServerSysctl("eth0.100", "gate") };
+    succeed(node.step("realserver/address", { address: "192.0.2.10", forwarding: "gate", nic: "eth0.100" }, inputs));
+    expect(node.check("cat /proc/sys/net/ipv4/conf/eth0.100/arp_{ignore,announce}")).toBe("1\n2\n");
+  });
+
   test("takes an address that is no longer the service's off lo", () => {
     give("192.0.2.10", "gate");
     expect(give("192.0.2.20", "gate")).toContain("removing 192.0.2.10/32 from lo\n");
