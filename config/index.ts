@@ -16,7 +16,7 @@ import type { Checked, Values } from "./rules";
 import { checkedServiceName, checkServiceName, serviceNameOf } from "./service";
 import { checkMirrorCredentials, smtConfig } from "./smt";
 import { completeSource, type ConfigSource } from "./source";
-import { checkAgent } from "./ssh";
+import { checkAgent, sshGroup } from "./ssh";
 import type { NodeConfig, StackConfig } from "./stackConfig";
 
 export { ConfigError } from "./problems";
@@ -74,6 +74,23 @@ export function loadConfig(source: Partial<ConfigSource> = {}): StackConfig {
     directors: directorConfig(valid),
     database: databaseConfig(valid),
   };
+}
+
+/**
+ * Reads and checks only what leads to the nodes, for commands that need no more: a problem elsewhere, such as an old
+ * certificate, must not keep an administrator from them.
+ *
+ * @param source replaces what Pulumi and this process would give
+ * @throws ConfigError with every problem of these keys
+ */
+export function loadNodes(source: Partial<ConfigSource> = {}): readonly NodeConfig[] {
+  const { project, values, readFile } = completeSource(source);
+  const problems = new Problems({ project, values });
+  const { platform, nodes, clusterName } = keys;
+  const checked = readValues({ platform, nodes, clusterName, ...sshGroup.keys }, problems);
+  const read = readNodes(checked.nodes ?? [], checked, new KeyFiles(problems, readFile), problems);
+  problems.throwIfAny();
+  return read;
 }
 
 function refuseUnknownKey(name: string, problems: Problems): void {

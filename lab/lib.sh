@@ -38,3 +38,11 @@ namespace_exists() { [ -e "/run/netns/$namespace" ]; }
 need_lab() {
   namespace_exists || fail 'the lab does not run' "start it with: $lab_source/up"
 }
+
+# use_stack STACK: has pulumi work on a stack of the lab, whose state is in the lab's state directory. The passphrase is no
+# secret: it protects only what exists in the lab's network.
+use_stack() {
+  export PULUMI_BACKEND_URL=file://$SMT_HA_LAB/pulumi
+  export PULUMI_CONFIG_PASSPHRASE=${PULUMI_CONFIG_PASSPHRASE-lab}
+  export PULUMI_STACK=$1
+}

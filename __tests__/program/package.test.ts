@@ -1,3 +1,4 @@
+import * as fs from "fs";
 import * as path from "path";
 import * as packageJson from "../../package.json";
 
@@ -6,6 +7,11 @@ const root = path.join(__dirname, "../..");
 test("Pulumi runs index.ts: an export named . would be the program instead", () => {
   expect(packageJson.main).toBe("index.ts");
   expect(Object.keys(packageJson.exports)).toEqual(["./components"]);
+});
+
+test("npx finds the command in a checkout, and can run it", () => {
+  expect(packageJson.bin).toEqual({ "smt-ha": "cli/smt-ha.js" });
+  expect(fs.statSync(path.join(root, packageJson.bin["smt-ha"])).mode & 0o111).toBe(0o111);
 });
 
 test("the node-side files are found from the built components too", () => {

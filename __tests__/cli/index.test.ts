@@ -1,0 +1,74 @@
+import { spawn } from "child_process";
+import * as fs from "fs";
+import * as os from "os";
+import * as path from "path";
+import { FakeSsh } from "../support/fakeSsh";
+import { labStack } from "../support/stack";
+
+const root = path.join(__dirname, "../..");
+
+let ssh: FakeSsh;
+beforeEach(() => {
+  ssh = new FakeSsh();
+  const write = (name: string, content: unknown): void =>
+    fs.writeFileSync(path.join(ssh.directory, name), JSON.stringify(content));
+  const key = path.join(ssh.directory, "key");
+  fs.writeFileSync(key, "-----BEGIN OPENSSH PRIVATE KEY-----\nkey-hush\n-----END OPENSSH PRIVATE KEY-----\n");
+  const values = Object.entries({ ...labStack, "smt-ha:sshPrivateKeyFile": key });
+  write("config.json", Object.fromEntries(values.map(([name, value]) => [name, { value, secret: false }])));
+  const address = (last: number): object => ({ address: `192.0.2.${last}`, hostKey: "ssh-ed25519 AAAA" });
+  write("outputs.json", { nodes: { node1: address(11), node2: address(12), node3: address(13) } });
+  write("stacks.json", [{ name: "prod", current: true }]);
+});
+afterEach(() => ssh.remove());
+
+/** Runs the command from elsewhere, as npx does; a signal follows once a node has got a command. */
+function run(args: readonly string[], signal?: { name: NodeJS.Signals; after: string }): Promise<unknown[]> {
+  const child = spawn(path.join(root, "cli/smt-ha.js"), args, { cwd: os.tmpdir(), env: process.env });
+  const output = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].on("data", (text: Buffer) => (output[stream] += text.toString()));
+  }
+  const watch = setInterval(() => {
+    if (signal && ssh.calls.includes(signal.after)) {
+      clearInterval(watch);
+      child.kill(signal.name);
+    }
+  }, 50);
+  return new Promise((resolve) =>
+    child.once("close", (code) => {
+      clearInterval(watch);
+      resolve([code, output.stdout.replace(/\(\d+ s\)/g, "(N s)"), output.stderr]);
+    }),
+  );
+}
+
+test("maintains a node of the selected stack", async () => {
+  expect(await run(["maintain", "node2", "--drain", "5"])).toEqual([
+    0,
+    "order: node2; node3 holds the service address\nnode2: out of service (N s)\nnode2: updated (N s)\nnode2: in service (N s)\n",
+    "node2: node/maintain --drain 5: done\nnode2: node/update: done\nnode2: node/resume: done\n",
+  ]);
+});
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it, and leaves no key", async (name) => {
+  ssh.answer({ "node2 smt-ha node/update": "exec sleep 60" });
+  const [code, , stderr] = await run(["maintain", "node2", "node1"], { name, after: "node2: smt-ha node/update" });
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /^smt-ha: node2: step node\/update interrupted\n {2}node: .*\n {2}next: {2}npx smt-ha maintain node2 node1 --stack prod\n$/m,
+    ),
+  ]);
+  const [directory] = /\/dev\/shm\/smt-ha-\w+/.exec(ssh.read("modes")) ?? [];
+  expect([directory, fs.existsSync(directory ?? "")]).toEqual([expect.any(String), false]);
+});
+
+test.each([
+  [["maintain", "--drain", "soon"], /'soon' is invalid/],
+  [["maintain", "--reboot", "later"], /'later' is invalid/],
+  [["maintain", "--stack", "gone"], /^smt-ha: stack gone not read\n {2}cause: no stack named .*\n {2}fix: .*stack ls/],
+])("%j is refused", async (args, message) => {
+  expect(await run(args)).toEqual([1, "", expect.stringMatching(message)]);
+  expect(ssh.calls).toEqual([]);
+});

@@ -1,0 +1,49 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { Failure } from "./failure";
+import { maintain, maintainDefaults, type MaintainOptions } from "./maintain";
+
+const program = new Command()
+  // lab/smt-ha names itself.
+  .name(process.env.SMT_HA_COMMAND ?? "npx smt-ha")
+  .description("Works on the nodes of a stack, from the administrator's machine.");
+
+program
+  .command("maintain")
+  .description("Takes nodes out of service, one after the other, updates each, reboots it if needed and takes it back.")
+  .argument("[node...]", "names of nodes, in the order of the work (default: all nodes of the stack)")
+  .option("--stack <stack>", "name of the stack (default: the selected one)")
+  .option("--drain <seconds>", "time for open downloads to end", seconds, maintainDefaults.drain)
+  .addOption(
+    new Option("--reboot <when>", "when a node is rebooted")
+      .choices(["needed", "always", "never"])
+      .default(maintainDefaults.reboot),
+  )
+  .option("--no-update", "leave the packages as they are")
+  .action(async (names: string[], options: MaintainOptions & { stack?: string }) => {
+    const signal = interruption();
+    // Pulumi takes a second to load, which no usage message has to wait for.
+    const { readStack } = await import("./stack");
+    const stack = await readStack(options.stack, process.cwd());
+    await maintain({ stack, names, options, command: program.name(), signal });
+  });
+
+function seconds(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) {
+    throw new InvalidArgumentError("It must be a whole number of seconds.");
+  }
+  return Number(text);
+}
+
+/** Is aborted by the first signal that asks this process to end; the second one ends it at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => (controller.signal.aborted ? process.exit(1) : controller.abort()));
+  }
+  return controller.signal;
+}
+
+program.parseAsync().catch((error: unknown) => {
+  process.exitCode = 1;
+  console.error(error instanceof Failure ? error.message : error);
+});

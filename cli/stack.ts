@@ -1,0 +1,96 @@
+import { CommandError, LocalWorkspace, StackNotFoundError, type Workspace } from "@pulumi/pulumi/automation";
+import { ConfigError, loadNodes } from "../config";
+import { Failure } from "./failure";
+
+/** What the commands know of a stack. */
+export interface Stack {
+  readonly name: string;
+  /** In the order of the configuration. */
+  readonly nodes: readonly StackNode[];
+}
+
+/** A node that the last `up` made, and how to reach it. */
+export interface StackNode {
+  readonly name: string;
+  /** IPv4 address. */
+  readonly address: string;
+  /** `ssh-ed25519 AAAA…` */
+  readonly hostKey: string;
+  readonly user: string;
+  readonly port: number;
+  /** A secret, in OpenSSH or PEM format. */
+  readonly privateKey: string;
+}
+
+/** What the commands ask of Pulumi. Nothing of it changes which stack is selected. */
+export type StackSource = Pick<Workspace, "projectSettings" | "stack" | "getAllConfig" | "stackOutputs">;
+
+/**
+ * Reads a stack's nodes from its outputs, and how to reach them from its configuration.
+ *
+ * @param name the stack; undefined for the selected one
+ * @param directory the project's directory
+ */
+export async function readStack(name: string | undefined, directory: string): Promise<Stack> {
+  try {
+    return await readStackFrom(await LocalWorkspace.create({ workDir: directory }), name);
+  } catch (error) {
+    throw error instanceof CommandError
+      ? pulumiFailure(error, name)
+      : error instanceof ConfigError
+        ? new Failure(error.message, {})
+        : error;
+  }
+}
+
+/** As readStack, but from any source. */
+export async function readStackFrom(source: StackSource, given: string | undefined): Promise<Stack> {
+  const name = given ?? (await source.stack())?.name;
+  if (!name) {
+    throw new Failure("smt-ha: no stack read", {
+      cause: "none is selected",
+      fix: "add --stack STACK, or select one: pulumi stack select STACK",
+    });
+  }
+  const { name: project } = await source.projectSettings();
+  const config = await source.getAllConfig(name);
+  const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
+  const configured = loadNodes({ project, values });
+
+  const outputs = await source.stackOutputs(name);
+  const made = (outputs.nodes?.value ?? {}) as Readonly<Record<string, Pick<StackNode, "address" | "hostKey">>>;
+  const names = Object.keys(made);
+  const differing = [
+    ...names.filter((node) => !configured.some((other) => other.name === node)),
+    ...configured.filter((node) => made[node.name]?.address !== node.address).map((node) => node.name),
+  ];
+  if (differing.length > 0) {
+    throw new Failure(`smt-ha: stack ${name} not read`, {
+      cause:
+        names.length === 0
+          ? "it has no nodes yet: no up has reached its end"
+          : `its last up and its configuration differ in: ${differing.join(", ")}`,
+      fix: `bring the stack to what its configuration says: pulumi up --stack ${name}`,
+    });
+  }
+  return {
+    name,
+    nodes: configured.flatMap((node) => {
+      const facts = made[node.name];
+      const { user, port, privateKey } = node.ssh;
+      return facts ? { name: node.name, address: facts.address, hostKey: facts.hostKey, user, port, privateKey } : [];
+    }),
+  };
+}
+
+/** What Pulumi says of a command that failed, without the output of the command. */
+function pulumiFailure(error: CommandError, name?: string): Failure {
+  const said = new Set(error.message.match(/(?<=\berror: ).*/g));
+  return new Failure(`smt-ha: ${name ? `stack ${name}` : "the selected stack"} not read`, {
+    cause: error.message.includes("ENOENT: pulumi") ? "pulumi is not in the PATH" : [...said].join("\n"),
+    fix:
+      error instanceof StackNotFoundError
+        ? "name one of those that 'pulumi stack ls' lists"
+        : "give this command what 'pulumi up' needs: pulumi in the PATH, its backend (pulumi login) and its passphrase (PULUMI_CONFIG_PASSPHRASE)",
+  });
+}
