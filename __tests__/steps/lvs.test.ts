@@ -290,6 +290,15 @@ describe("the resource agent table", () => {
     expect(table()).toEqual([mail, virtual(443), virtual(80), ...servers(443, "11"), ...servers(80, "11")]);
   });
 
+  test("lets a client that uses a port again have another server", () => {
+    node.check("sed -i 's|=/proc/sys/net/ipv4/vs/|=/run/doubles/|' /usr/local/lib/smt-ha/ocf/table");
+    agent("start");
+    expect(node.run("ls /run/doubles/conn_reuse_mode").code).not.toBe(0);
+    node.write("/run/doubles/conn_reuse_mode", "1\n");
+    agent("start");
+    expect(node.read("/run/doubles/conn_reuse_mode")).toBe("3\n");
+  });
+
   test("leaves a table alone that ldirectord has made, and one that it has not made", () => {
     node.write("/run/doubles/ipvs", `${virtual(80)}\n`);
     expect(agent("start")).toBe("0\n");
