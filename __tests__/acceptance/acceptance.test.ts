@@ -1,6 +1,6 @@
 import { changes } from "./changes";
 import { cluster, fencing } from "./cluster";
-import { database, resets } from "./database";
+import { authority, database, resets } from "./database";
 import { directors } from "./directors";
 import { disk } from "./disk";
 import { interruptions } from "./interruptions";
@@ -23,6 +23,7 @@ const parts = {
   fencing,
   service,
   database,
+  authority,
   resets,
   lost,
   changes,
@@ -35,7 +36,7 @@ const parts = {
 
 /**
  * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
- * each node, ten resets and lost nodes.
+ * each node, another root CA, ten resets and lost nodes.
  */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");

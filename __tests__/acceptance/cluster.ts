@@ -66,20 +66,6 @@ export function cluster(): void {
       await eventually(120, expectSteadyState);
     });
 
-    test("waits for storage that is away for a minute", async () => {
-      const boots = nodes.map((node) => onNode(node, bootId));
-      const away = `nft '${withoutDisk}'; sleep 60; nft delete table inet away`;
-      for (const node of nodes) {
-        onNode(node, `(${away}) >/dev/null 2>&1 &`);
-      }
-      await sleep(65);
-      await eventually(60, () =>
-        onNode("node1", "timeout 10 sh -c 'date >/smt/away && sync /smt/away && rm /smt/away'"),
-      );
-      await eventually(60, expectSteadyState);
-      expect(nodes.map((node) => onNode(node, bootId))).toEqual(boots);
-    });
-
     test("fences a node that the others no longer hear; one side serves on", async () => {
       const boots = nodes.map((node) => onNode(node, bootId));
       const client = new Client();
@@ -97,21 +83,6 @@ export function cluster(): void {
       expect([after[0], after[1] === boots[1], after[2]]).toEqual([boots[0], false, boots[2]]);
       const failed = client.stop().filter(({ time, status }) => time > servedByOne && status !== 200);
       expect(failed).toEqual([]);
-    });
-
-    test("fences a node whose kernel has panicked, serves on without it, and takes it back without hands", async () => {
-      const boot = onNode("node2", bootId);
-      const start = Date.now();
-      onNode("node2", "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &");
-      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
-      report("kernel panic to real server out", since(start));
-      const client = new Client();
-      await eventually(300, () => {
-        expect(onNode("node2", bootId)).not.toBe(boot);
-        expectSteadyState();
-      });
-      report("kernel panic to steady state", since(start));
-      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
     });
 
     test("starts by itself when the SAN boots long after the nodes", async () => {
@@ -142,10 +113,25 @@ export function cluster(): void {
   });
 }
 
-/** More of what a node is fenced for, and a long outage of the storage. Some twenty minutes. */
+/** More of what a node is fenced for, and outages of the storage. Some half an hour. */
 export function fencing(): void {
   describe("the cluster", () => {
     beforeAll(() => eventually(300, expectSteadyState));
+
+    test("fences a node whose kernel has panicked, serves on without it, and takes it back without hands", async () => {
+      const boot = onNode("node2", bootId);
+      const start = Date.now();
+      onNode("node2", "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &");
+      await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
+      report("kernel panic to real server out", since(start));
+      const client = new Client();
+      await eventually(300, () => {
+        expect(onNode("node2", bootId)).not.toBe(boot);
+        expectSteadyState();
+      });
+      report("kernel panic to steady state", since(start));
+      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+    });
 
     test("takes a node back whose corosync was killed", async () => {
       const start = Date.now();
@@ -187,6 +173,20 @@ export function fencing(): void {
       expect(failed.filter(({ time }) => time > up)).toEqual([]);
       report("path lost to steady state", since(start));
       expect(nodes.slice(1).map((node) => onNode(node, bootId))).toEqual(boots.slice(1));
+    });
+
+    test("waits for storage that is away for a minute", async () => {
+      const boots = nodes.map((node) => onNode(node, bootId));
+      const away = `nft '${withoutDisk}'; sleep 60; nft delete table inet away`;
+      for (const node of nodes) {
+        onNode(node, `(${away}) >/dev/null 2>&1 &`);
+      }
+      await sleep(65);
+      await eventually(60, () =>
+        onNode("node1", "timeout 10 sh -c 'date >/smt/away && sync /smt/away && rm /smt/away'"),
+      );
+      await eventually(60, expectSteadyState);
+      expect(nodes.map((node) => onNode(node, bootId))).toEqual(boots);
     });
 
     test("comes back by itself after the storage was away for five minutes", async () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from "child_process";
-import { eventually, must, onNode, report, root, since } from "./lab";
-import { expectSteadyState, realServers } from "./state";
+import { eventually, must, onNode, report, root, run, since, upWith } from "./lab";
+import { ask, changedBy, expectSteadyState, realServers, table, tableOf } from "./state";
 
 const stack = (...args: string[]): string => must("lab/stack", "dev", ...args);
 const machine = (node: string): string => `**VirtualMachine::${node}`;
@@ -18,8 +18,27 @@ function unpack(node: string, directory: string, archive: string): void {
   expect([status, stderr]).toEqual([0, ""]);
 }
 
-/** Machines that are lost are made again, as docs/operations says. Some six minutes each. */
+/** Machines that are off for a while, or lost and made again as docs/operations says. Some six minutes each. */
 export function lost(): void {
+  test("a node whose plug is pulled is reported; an up that needs it names it, and the next one finishes the work", async () => {
+    must("lab/vcenter", "power-off", "node2");
+    await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
+    expect(ask("https")).toBe("still alive");
+    const unchanged = run("lab/stack", "dev", "up");
+    expect([unchanged.code, changedBy(unchanged.output)]).toEqual([0, []]);
+    expect(unchanged.output).toMatch(/^node2 +smt: does not answer/m);
+    const { code, output } = upWith("node-down", { "smt-ha:mirrorSources": "true" });
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/node2-smt-configure/);
+    expect(output).toMatch(/192\.0\.2\.12/);
+    must("lab/vcenter", "power-on", "node2");
+    await eventually(300, () => onNode("node2", "true"));
+    expect(upWith("node-up", { "smt-ha:mirrorSources": "true" }).code).toBe(0);
+    expect(onNode("node2", "grep ^MirrorSRC= /etc/smt.conf")).toBe("MirrorSRC=true");
+    must("make", "up");
+    await eventually(300, () => expectSteadyState());
+  });
+
   describe("a node that is lost is made again", () => {
     beforeAll(() => eventually(300, () => expectSteadyState()));
 
