@@ -10,7 +10,7 @@ DRAIN=drain-$(uname -n)
 
 # node_states: a line "NAME STATE" for each node of the cluster, such as "node1 online" or "node2 UNCLEAN".
 node_states() {
-  crm_mon -1 -n 2>/dev/null | sed -nE 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
+  crm_mon -1 -n 2>/dev/null | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
 }
 
 # state_of NODE
