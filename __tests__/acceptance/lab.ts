@@ -82,7 +82,7 @@ export class Client {
 
   /** @param timeout seconds that a request may take */
   constructor(timeout = 5, scheme: "http" | "https" = "http") {
-    // An emulated node spends a third of a second on a handshake.
+    // An emulated node has to compute long for each handshake.
     const pause = scheme === "http" ? 0.2 : 1;
     const ask = `curl -sk -o /dev/null --max-time ${timeout} -w '%{http_code}' ${scheme}://192.0.2.10/repo/RPMMD/lab-updates/repodata/repomd.xml`;
     const loop = `while :; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep ${pause}; done`;
