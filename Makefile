@@ -1,6 +1,6 @@
 # smt-ha: the lab, its stack and the checks. Production stacks need only Pulumi: see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help up preview status down test acceptance bench
+.PHONY: help up preview status down test acceptance faults bench
 
 STACK ?= dev
 
@@ -33,6 +33,9 @@ test: node_modules/.package-lock.json ## all checks that need no machines
 
 acceptance: node_modules/.package-lock.json ## the whole system on the lab's machines; PARTS="cluster service" for some
 	npm run --silent test:acceptance
+
+faults: node_modules/.package-lock.json ## every fault under load, into docs/results.md; some two hours
+	PARTS=faults npm run --silent test:acceptance
 
 bench: node_modules/.package-lock.json ## time and memory of up, with the steps' timings
 	lab/bench

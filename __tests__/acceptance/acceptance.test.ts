@@ -3,6 +3,7 @@ import { cluster, fencing } from "./cluster";
 import { authority, database, resets } from "./database";
 import { directors } from "./directors";
 import { disk } from "./disk";
+import { everyFault } from "./faults";
 import { interruptions } from "./interruptions";
 import { run } from "./lab";
 import { lost } from "./lost";
@@ -30,13 +31,15 @@ const parts = {
   spares,
   maintenance,
   directors,
+  faults: everyFault,
   sles,
   machines,
 };
 
 /**
  * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
- * each node, another root CA, ten resets and lost nodes.
+ * each node, another root CA, ten resets, lost nodes and
+ * every fault under load.
  */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");

@@ -1,0 +1,89 @@
+import { ChildProcess, spawn } from "child_process";
+import * as fs from "fs";
+import * as path from "path";
+import { Client, eventually, labFolder, onNode, outage, root } from "./lab";
+import { realServers } from "./state";
+
+/** What clients and writers saw of a fault. */
+export interface LoadResult {
+  /** Requests by http and https, each with five seconds to be answered. */
+  readonly requests: number;
+  readonly failed: number;
+  /** Longest time without an answer by either scheme, in seconds. */
+  readonly longestGap: number;
+  /** Writes to the databases and to the shared files that were acknowledged. */
+  readonly acknowledged: number;
+  /** Those of them that a node lacks afterwards, each with the node. */
+  readonly lost: readonly string[];
+}
+
+const table = "smt.Clients";
+const directory = "/smt/load";
+
+/** Writes a row and a file about once a second, and prints each that was acknowledged: `row ID`, `file ID`. */
+const write = `mkdir -p ${directory}; while :; do
+  id=load-$(uname -n)-$(date +%s%N)
+  mysql -e "INSERT INTO ${table} (GUID, HOSTNAME) VALUES ('$id', 'load')" && echo "row $id"
+  echo $id >${directory}/$id && sync ${directory}/$id && echo "file $id"
+  sleep 0.5
+done 2>/dev/null`;
+
+/** A writer on a node, which connects again whenever the node is back. */
+class Writer {
+  private readonly file: string;
+  private readonly process: ChildProcess;
+
+  constructor(node: string) {
+    this.file = path.join(labFolder, `load-${node}.log`);
+    const out = fs.openSync(this.file, "w");
+    this.process = spawn("sh", ["-c", 'while :; do lab/ssh "$0" "$1"; sleep 1; done', node, write], {
+      cwd: root,
+      detached: true,
+      stdio: ["ignore", out, "ignore"],
+    });
+    // Jest would wait for the writer of a test that has failed.
+    this.process.unref();
+    fs.closeSync(out);
+  }
+
+  /** Ends it, and gives what was acknowledged. */
+  stop(): string[] {
+    process.kill(-this.process.pid!, "SIGKILL");
+    // The last line may be cut off.
+    const lines = fs.readFileSync(this.file, "utf8").split("\n").slice(0, -1);
+    fs.rmSync(this.file);
+    return lines;
+  }
+}
+
+/** Clients of the service, and writers on every database and on the shared files, until it is stopped. */
+export class Load {
+  private readonly clients = [new Client(), new Client(5, "https")];
+  private readonly writers = realServers.map((node) => new Writer(node));
+
+  /** Ends it once the service is steady; waits until every node has every acknowledged write, for two minutes at most. */
+  async stop(): Promise<LoadResult> {
+    const answers = this.clients.map((client) => client.stop());
+    const acknowledged = this.writers.flatMap((writer) => writer.stop());
+    const lost = (): string[] =>
+      realServers.flatMap((node) => {
+        const has = new Set(
+          onNode(
+            node,
+            `mysql -N -e "SELECT CONCAT('row ', GUID) FROM ${table} WHERE HOSTNAME = 'load'"; ls ${directory} | sed 's/^/file /'`,
+          ).split("\n"),
+        );
+        return acknowledged.filter((line) => !has.has(line)).map((line) => `${line} on ${node}`);
+      });
+    await eventually(120, () => expect(lost()).toEqual([])).catch(() => undefined);
+    const result = {
+      requests: answers.flat().length,
+      failed: answers.flat().filter(({ status }) => status !== 200).length,
+      longestGap: Math.max(...answers.map(outage).map(({ start, end }) => (end - start) / 1000)),
+      acknowledged: acknowledged.length,
+      lost: lost(),
+    };
+    onNode("node1", `mysql -e "DELETE FROM ${table} WHERE HOSTNAME = 'load'"; rm -rf ${directory}`);
+    return result;
+  }
+}
