@@ -254,13 +254,13 @@ async function stateOf(ssh: Ssh, node: StackNode, nodes: readonly StackNode[]): 
   const { name } = node;
   const back = `to put it back as it is: smt-ha node/resume on ${name}`;
   for (const asked of [...nodes.filter((other) => other.name !== name), node]) {
-    const { stdout } = await ssh.run(asked, "crm_mon -1");
+    const { stdout } = await ssh.run(asked, "crm_mon -1 --neg-locations");
     if (new RegExp(`\\bNode ${name}( \\(\\d+\\))?: .*\\bstandby\\b`).test(stdout)) {
       return `${name} is out of service, in standby; ${back}`;
     }
-    // The resource by which node/maintain keeps new connections away.
-    if (new RegExp(`\\bdrain-${name}\\b`).test(stdout)) {
-      return `${name} is partly out of service: it gets no new connections; ${back}`;
+    // The resource by which node/maintain keeps new connections away, and the ban by which it moves the service address.
+    if (new RegExp(`\\b(drain-${name}|cli-ban-LVS-on-${name})\\b`).test(stdout)) {
+      return `${name} is partly out of service: it gets no new connections, or may not balance; ${back}`;
     }
     if (new RegExp(`\\bOnline: \\[.* ${name} .*\\]`).test(stdout)) {
       return `${name} is in service`;

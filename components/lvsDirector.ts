@@ -153,7 +153,8 @@ function preferences({ directors, spares, failback }: LvsGroupArgs): Record<stri
  * The group of the service address and ldirectord, as crm shell text with the guide's names, and the constraints that keep
  * it on the directors, and on the spares as the last resort. Other nodes are not probed: ldirectord need not be installed
  * there, or has no configuration yet. Beside it the table, which comes before the group and goes after it. It is no member:
- * a cluster that runs would restart the group for a new one.
+ * a cluster that runs would restart the group for a new one. It stays with the address, not with the group, whose place is
+ * that of ldirectord.
  */
 export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: LvsGroupArgs): string {
   const { nic, prefixLength } = args;
@@ -170,10 +171,10 @@ export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: Lv
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
 primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=120
 group LVS VirtIP Director meta resource-stickiness=${stickiness} failure-timeout=${failureTimeout}
-primitive Table ocf:smt-ha:table params config="${ldirectordFile}" op start timeout=60 interval=0 op stop timeout=60 interval=0
-colocation Table-with-LVS inf: Table LVS
+primitive Table ocf:smt-ha:table params config="${ldirectordFile}" op start timeout=60 interval=0 op stop timeout=60 interval=0 meta failure-timeout=120
+colocation Table-with-VirtIP inf: Table VirtIP
 order Table-before-LVS 0: Table LVS
-${allowOnly(platform, "LVS", "LVS", nodes, preferences(args))}${ban("LVS", "LVS", args.others)}`;
+${allowOnly(platform, "Table", "Table", nodes)}${allowOnly(platform, "LVS", "LVS", nodes, preferences(args))}${ban("LVS", "LVS", args.others)}`;
 }
 
 /** A director, and a spare, forwards packets that are not for itself. */

@@ -75,7 +75,7 @@ export function maintenance(): void {
       const { code, output } = run("lab/ssh", "node1", "smt-ha node/maintain");
       onNode("node3", "crm node online node2");
       expect(code).toBe(1);
-      expect(output).toContain("cause: node1 stays in service: the service is not steady: node2 is standby");
+      expect(output).toContain("cause: node1 stays as it is: the service is not steady: node2 is standby");
       await eventually(120, expectSteadyState);
     });
 

@@ -209,7 +209,9 @@ describe("the reboot", () => {
 });
 
 describe("the first failure stops the work", () => {
-  const standby = { "* crm_mon -1": "printf '  * Node node2: standby\\n  * Online: [ node1 node3 ]\\n'" };
+  const standby = {
+    "* crm_mon -1 --neg-locations": "printf '  * Node node2: standby\\n  * Online: [ node1 node3 ]\\n'",
+  };
   const back = "to put it back as it is: smt-ha node/resume on node2";
 
   test("with the step's own report, and how to go on with the same options", async () => {
@@ -233,7 +235,7 @@ describe("the first failure stops the work", () => {
     ssh.answer({
       ...standby,
       "node2 smt-ha node/resume": "echo 'Timeout, server not responding.' >&2; exit 255",
-      "node2 crm_mon -1": "exit 255",
+      "node2 crm_mon -1 --neg-locations": "exit 255",
     });
     expect(await failureOf({ names: ["node2"], options: { update: false } }))
       .toBe(`smt-ha: node2: step node/resume failed
@@ -249,11 +251,18 @@ describe("the first failure stops the work", () => {
     ["echo 'Node node2 (2): standby'", `node2 is out of service, in standby; ${back}`],
     [
       "printf 'Online: [ node1 node2 node3 ]\\n drain-node2 (ocf::smt-ha:drain): Started node1\\n'",
-      `node2 is partly out of service: it gets no new connections; ${back}`,
+      `node2 is partly out of service: it gets no new connections, or may not balance; ${back}`,
+    ],
+    [
+      "printf 'Online: [ node1 node2 node3 ]\\n cli-ban-LVS-on-node2 prevents LVS from running on node2\\n'",
+      `node2 is partly out of service: it gets no new connections, or may not balance; ${back}`,
     ],
     ["exit 102", "no node can say whether node2 is in service: see crm_mon -1"],
   ])("where the cluster answers %s", async (cluster, state) => {
-    ssh.answer({ "* crm_mon -1": cluster, "node2 smt-ha node/maintain *": reporting("node2", "node/maintain") });
+    ssh.answer({
+      "* crm_mon -1 --neg-locations": cluster,
+      "node2 smt-ha node/maintain *": reporting("node2", "node/maintain"),
+    });
     expect(await failureOf({ names: ["node2", "node1"] })).toBe(
       `${report("node2", "node/maintain")}\n  node:  ${state}\n  next:  npx smt-ha maintain node2 node1 --stack prod`,
     );

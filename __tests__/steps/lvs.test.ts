@@ -273,6 +273,11 @@ describe("the resource agent table", () => {
     const full = [...servers(443, "11", "12"), ...servers(80, "11", "12")];
     expect(table()).toEqual([mail, virtual(443), virtual(80), ...full]);
     expect(agent("monitor")).toBe("0\n");
+    // A restart by the cluster, which may not know that it runs: the clients keep the table.
+    node.check("ip address add 192.0.2.10/24 dev eth0");
+    expect(agent("stop") + agent("start")).toBe("0\n0\n");
+    expect(table()).toEqual([mail, virtual(443), virtual(80), ...full]);
+    node.check("ip address del 192.0.2.10/24 dev eth0 && ip address add 192.0.2.10/32 dev lo");
     expect(agent("stop")).toBe("0\n");
     expect(table()).toEqual([mail]);
     expect(agent("monitor")).toBe("7\n");

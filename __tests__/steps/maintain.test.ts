@@ -69,6 +69,12 @@ describe("node/maintain", () => {
     node.check("rm /run/doubles/active/pacemaker");
     expect(maintain().code).toBe(0);
     expect(calls()).toEqual([]);
+    // Out of service, it still has a vote, which the others may need now.
+    node.write("/run/doubles/active/pacemaker", "");
+    cluster("node1: standby", "node2: OFFLINE", "node3: online");
+    expect(causeOf(maintain())).toMatch("the service is not steady: node2 is OFFLINE");
+    expect(causeOf(node.step("node/update"))).toBe("the others may need this node's vote: node2 is OFFLINE");
+    expect(calls()).toEqual([]);
   });
 
   test("moves the service address away before it drains", () => {
@@ -121,7 +127,7 @@ describe("node/maintain", () => {
   ])("refuses while %s, and changes nothing", (_, make, cause) => {
     make();
     const result = maintain();
-    expect([result.code, causeOf(result)]).toEqual([1, expect.stringMatching(`^node1 stays in service: .*${cause}`)]);
+    expect([result.code, causeOf(result)]).toEqual([1, expect.stringMatching(`^node1 stays as it is: .*${cause}`)]);
     expect(calls()).toEqual([]);
   });
 
@@ -145,9 +151,10 @@ describe("node/resume", () => {
       stdout: "",
       stderr: lines("node/resume", "back in service", "node1 is back, and the service is steady"),
     });
-    expect(calls()).toEqual([standby("off"), unload, "crm_resource --clear --resource LVS --node node1"]);
+    const release = "systemctl unmask --runtime pacemaker corosync sbd";
+    expect(calls()).toEqual([release, standby("off"), unload, "crm_resource --clear --resource LVS --node node1"]);
     expect(resume().code).toBe(0);
-    expect(calls()).toEqual([standby("off")]);
+    expect(calls()).toEqual([release, standby("off")]);
     expect(maintain().stderr).toContain("draining");
   });
 
@@ -159,6 +166,19 @@ describe("node/resume", () => {
     expect(calls()).toContain("systemctl start pacemaker");
   });
 
+  test("waits while the cluster does not answer yet", () => {
+    maintain();
+    node.check("cp /usr/local/sbin/crm_mon /root; printf '#!/bin/bash\nexit 102\n' >/usr/local/sbin/crm_mon");
+    node.check("(sleep 4; cp /root/crm_mon /usr/local/sbin) >/dev/null 2>&1 </dev/null 3>&- &");
+    expect(resume().code).toBe(0);
+  });
+
+  test("says how to go on where something unexpected happens", () => {
+    maintain();
+    node.write("/usr/local/sbin/crm_attribute", "#!/bin/bash\nexit 1\n");
+    expect(resume().stderr).toContain("then repeat 'smt-ha node/resume', or put the node back: smt-ha node/resume\n");
+  });
+
   test("waits until this server is healthy, and drains it until then", () => {
     maintain();
     answer(node, sick);
@@ -167,7 +187,7 @@ describe("node/resume", () => {
     const start = Date.now();
     expect(resume().code).toBe(0);
     expect(Date.now() - start).toBeGreaterThan(2500);
-    expect(calls()).toEqual([standby("off"), unload]);
+    expect(calls().slice(1)).toEqual([standby("off"), unload]);
   });
 });
 
@@ -189,9 +209,11 @@ describe("node/update", () => {
     });
     expect(calls()).toEqual([
       "systemctl stop pacemaker corosync",
+      "systemctl mask --runtime pacemaker corosync sbd",
       "apt-get -q update",
       "apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confdef " +
         "-o Dpkg::Options::=--force-confold upgrade --with-new-pkgs",
+      "systemctl unmask --runtime pacemaker corosync sbd",
     ]);
     node.write("/run/doubles/upgrade", "touch /run/reboot-required");
     expect(update()).toEqual({ ...updated, stdout: "reboot\n" });
@@ -217,7 +239,9 @@ describe("node/update", () => {
 
 describe("the resource agent drain", () => {
   const agent = (action: string): string =>
-    node.check(`OCF_RESKEY_server=192.0.2.11 bash /usr/lib/ocf/resource.d/smt-ha/drain ${action} 2>&1; echo $?`);
+    node.check(
+      `OCF_RESKEY_server=192.0.2.11 OCF_RESKEY_config=/etc/ha.d/ldirectord.cf bash /usr/lib/ocf/resource.d/smt-ha/drain ${action} 2>&1; echo $?`,
+    );
   const service = (port: number): string[] => [
     `-A -t 192.0.2.10:${port} -s wlc`,
     `-a -t 192.0.2.10:${port} -r 192.0.2.11:${port} -g -w 1`,
@@ -225,6 +249,11 @@ describe("the resource agent drain", () => {
   ];
   const table = (...rows: string[]): void => node.write("/run/doubles/ipvs", rows.map((row) => `${row}\n`).join(""));
   const weights = (): string => node.check(`sed -n 's/.*-r \\(.*\\) -g -w/\\1/p' /run/doubles/ipvs`);
+
+  beforeEach(() => {
+    node.check("mkdir -p /etc/ha.d");
+    node.write("/etc/ha.d/ldirectord.cf", '\trequest = "test.html"\n');
+  });
 
   test("gives the server no new connections while it runs", () => {
     table(...service(443), ...service(80));
@@ -258,5 +287,14 @@ describe("the resource agent drain", () => {
     expect(agent("start")).toBe("0\n");
     expect(weights()).toBe("192.0.2.11:80 1\n192.0.2.12:80 0\n");
     expect(calls()).toEqual([]);
+  });
+
+  test("waits for nothing where the server is down, and never gives it connections again", () => {
+    table(...service(80).map((row) => row.replace("192.0.2.11:80 -g -w 1", "192.0.2.11:80 -g -w 0")));
+    answer(node, sick);
+    expect(agent("start")).toBe("0\n");
+    expect(calls()).toEqual(["attrd_updater -n smt-ha-drained -U 192.0.2.11"]);
+    expect(agent("stop")).toBe("0\n");
+    expect(weights()).toBe("192.0.2.11:80 0\n192.0.2.12:80 1\n");
   });
 });

@@ -8,16 +8,25 @@ DIRECTOR_CONFIG=/etc/ha.d/ldirectord.cf
 OUT_OF_SERVICE=/var/lib/smt-ha/out-of-service
 DRAIN=drain-$(uname -n)
 
+# What an unexpected failure of planned work tells to do.
+AGAIN="repeat 'smt-ha $STEP', or put the node back: smt-ha node/resume"
+
 # node_states: a line "NAME STATE" for each node of the cluster, such as "node1 online" or "node2 UNCLEAN".
 node_states() {
-  crm_mon -1 -n 2>/dev/null | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
+  { crm_mon -1 -n 2>/dev/null || true; } | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
 }
 
-# state_of NODE
+# state_of NODE: nothing while the cluster here does not answer.
 state_of() { node_states | awk -v node="$1" '$1 == node { print $2 }'; }
 
 # runs_on RESOURCE: the node on which it runs; nothing if it runs nowhere.
-runs_on() { crm_resource --resource "$1" --locate 2>/dev/null | sed -n 's/.*is running on: *\([^ ]*\).*/\1/p'; }
+runs_on() { { crm_resource --resource "$1" --locate 2>/dev/null || true; } | sed -n 's/.*is running on: *\([^ ]*\).*/\1/p'; }
+
+# exists ID: whether the cluster's configuration has an object.
+exists() { cibadmin --query --xpath "//configuration//*[@id='$1']" >/dev/null; }
+
+# drain_remove: ends the draining of this node.
+drain_remove() { crm -F configure delete "$DRAIN-after-LVS" "$DRAIN-with-LVS" "$DRAIN"; }
 
 # is_real_server: whether this node serves clients.
 is_real_server() { [ -e $HEALTH_CONFIG ]; }

@@ -39,14 +39,15 @@ packages_install() {
     case $? in 102 | 103) ;; *) return 1 ;; esac
 }
 
-# packages_update: installs all patches. 103: zypper has updated itself and has more. 102: a patch asks for a reboot.
+# packages_update: installs all patches, those too that ask for a reboot, such as a kernel's. 103: zypper has updated itself and
+# has more. 102: a patch asks for a reboot.
 packages_update() {
   local code=103 round
   zypper_unlocked refresh || return
   for round in 1 2 3; do
     [ $code = 103 ] || break
     code=0
-    exclusively system-files zypper_unlocked patch --auto-agree-with-licenses || code=$?
+    exclusively system-files zypper_unlocked patch --with-interactive --auto-agree-with-licenses || code=$?
   done
   [ $code != 102 ] || { touch "$STEP_DIR/reboot" && code=0; }
   return $code

@@ -56,7 +56,7 @@ unexpected() {
   trap - ERR
   fail "line $2: '$3' ended with exit code $1; last lines of the log:
 $(sed -n '/^== /h; /^== /!H; $ { g; p; }' "$STEP_LOG" | tail -n 12 | sed 's/^/         | /')" \
-    "remove the cause that the log shows, then run 'pulumi up' again: it continues here"
+    "remove the cause that the log shows, then ${AGAIN-run 'pulumi up' again: it continues here}"
 }
 trap 'unexpected $? $LINENO "$BASH_COMMAND"' ERR
 trap 'exit 1' TERM

@@ -75,6 +75,10 @@ cluster_enable() {
 # cluster_stop: stops the cluster on this node.
 cluster_stop() { systemctl stop pacemaker corosync; }
 
+# cluster_hold, cluster_release: an update of its packages would start the cluster again. A reboot releases it too.
+cluster_hold() { systemctl mask --runtime pacemaker corosync sbd; }
+cluster_release() { systemctl unmask --runtime pacemaker corosync sbd; }
+
 # cluster_disable: stops the cluster on this node, now and at every boot.
 cluster_disable() {
   cluster_stop

@@ -209,6 +209,10 @@ END
 # cluster_stop: stops the cluster on this node.
 cluster_stop() { ! service_active openais || service openais stop; }
 
+# cluster_hold, cluster_release: nothing, since an update of its packages starts no cluster that is stopped.
+cluster_hold() { :; }
+cluster_release() { :; }
+
 # cluster_disable: stops the cluster on this node, now and at every boot.
 cluster_disable() { service_disable openais; }
 
