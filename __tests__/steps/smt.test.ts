@@ -645,7 +645,8 @@ describe("smt/mirror", () => {
 
   test("waits for a mirror run of SMT's own, and mirrors then", () => {
     program(
-      'if [ "$(pgrep -x smt-mirror | wc -l)" -gt 2 ]; then echo "Mirror process is still running."; exit 0; fi; [ "${4:-}" != night ] || sleep 3',
+      'if [ "$(pgrep -x smt-mirror | wc -l)" -gt 2 ]; then touch /tmp/refused; echo "Mirror process is still running."; exit 0; fi; ' +
+        '[ "${4:-}" != night ] || until [ -e /tmp/refused ]; do sleep 0.1; done',
     );
     node.start("su -s /bin/sh smt -c 'exec /usr/sbin/smt-mirror -d -L /var/log/smt/smt-mirror.log night'");
     node.check("until pgrep -x smt-mirror >/dev/null; do sleep 0.1; done");
