@@ -85,23 +85,6 @@ export function cluster(): void {
       expect(failed).toEqual([]);
     });
 
-    test("starts by itself when the SAN boots long after the nodes", async () => {
-      nodes.forEach((node) => must("lab/vcenter", "power-off", node));
-      inLab(`ip address delete ${portal}`);
-      try {
-        nodes.forEach((node) => must("lab/vcenter", "power-on", node));
-        // Until the initiator's own service has given up.
-        await eventually(420, () =>
-          nodes.forEach((node) => expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed")),
-        );
-      } finally {
-        inLab(`ip address add ${portal}`);
-      }
-      const start = Date.now();
-      await eventually(420, expectSteadyState);
-      report("SAN back to steady state", since(start));
-    });
-
     test("has one configuration on all nodes after all that, and nothing has crashed", () => {
       const configurations = nodes.map((node) => onNode(node, "cibadmin --query --local --scope configuration"));
       expect(new Set(configurations).size).toBe(1);
@@ -187,6 +170,23 @@ export function fencing(): void {
       );
       await eventually(60, expectSteadyState);
       expect(nodes.map((node) => onNode(node, bootId))).toEqual(boots);
+    });
+
+    test("starts by itself when the SAN boots long after the nodes", async () => {
+      nodes.forEach((node) => must("lab/vcenter", "power-off", node));
+      inLab(`ip address delete ${portal}`);
+      try {
+        nodes.forEach((node) => must("lab/vcenter", "power-on", node));
+        // Until the initiator's own service has given up.
+        await eventually(420, () =>
+          nodes.forEach((node) => expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed")),
+        );
+      } finally {
+        inLab(`ip address add ${portal}`);
+      }
+      const start = Date.now();
+      await eventually(420, expectSteadyState);
+      report("SAN back to steady state", since(start));
     });
 
     test("comes back by itself after the storage was away for five minutes", async () => {
