@@ -13,7 +13,7 @@ const healthy: Answers = {
   // What the next times say, then the last one again and again.
   "* cat /proc/*": 'head -n 1 boots-$node; [ "$(wc -l <boots-$node)" = 1 ] || sed -i 1d boots-$node',
   "* shutdown -r now": "printf '%s\\n' first first second >boots-$node; exit 255",
-  "* crm_mon -1": "echo '  * Online: [ node1 node2 node3 ]'",
+  "* crm_mon -1 --neg-locations": "echo '  * Online: [ node1 node2 node3 ]'",
 };
 
 /** The administrator's machine, with a stand-in for ssh first on the PATH of this process. */
