@@ -38,8 +38,7 @@ const parts = {
 
 /**
  * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
- * each node, another root CA, ten resets, lost nodes and
- * every fault under load.
+ * each node, another root CA, ten resets, lost nodes and every fault under load.
  */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");

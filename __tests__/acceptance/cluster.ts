@@ -1,10 +1,7 @@
-import { Client, eventually, inLab, must, onNode, report, run, since, sleep } from "./lab";
+import { aside, bootOf, Client, eventually, must, onNode, report, run, since, sleep, withoutStorage } from "./lab";
 import { ask, expectSteadyState, realServers, table, tableOf, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
-const bootId = "cat /proc/sys/kernel/random/boot_id";
-/** The portal's address, without which the SAN is gone for all nodes. */
-const portal = "192.0.2.3/24 dev lab0";
 /** Rules of nft that take a node's path to the shared disk away, until its next boot. */
 const withoutDisk =
   "add table inet away; add chain inet away in { type filter hook input priority -10; }; add rule inet away in tcp sport 3260 drop";
@@ -67,7 +64,7 @@ export function cluster(): void {
     });
 
     test("fences a node that the others no longer hear; one side serves on", async () => {
-      const boots = nodes.map((node) => onNode(node, bootId));
+      const boots = nodes.map(bootOf);
       const client = new Client();
       const start = Date.now();
       const rules = ["input", "output"].map(
@@ -79,7 +76,7 @@ export function cluster(): void {
       const servedByOne = Date.now();
       await eventually(300, expectSteadyState);
       report("network split to steady state", since(start));
-      const after = nodes.map((node) => onNode(node, bootId));
+      const after = nodes.map(bootOf);
       expect([after[0], after[1] === boots[1], after[2]]).toEqual([boots[0], false, boots[2]]);
       const failed = client.stop().filter(({ time, status }) => time > servedByOne && status !== 200);
       expect(failed).toEqual([]);
@@ -102,14 +99,14 @@ export function fencing(): void {
     beforeAll(() => eventually(300, expectSteadyState));
 
     test("fences a node whose kernel has panicked, serves on without it, and takes it back without hands", async () => {
-      const boot = onNode("node2", bootId);
+      const boot = bootOf("node2");
       const start = Date.now();
-      onNode("node2", "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &");
+      aside("node2", "echo c >/proc/sysrq-trigger");
       await eventually(120, () => expect(table()).toEqual(tableOf("node1")));
       report("kernel panic to real server out", since(start));
       const client = new Client();
       await eventually(300, () => {
-        expect(onNode("node2", bootId)).not.toBe(boot);
+        expect(bootOf("node2")).not.toBe(boot);
         expectSteadyState();
       });
       report("kernel panic to steady state", since(start));
@@ -125,19 +122,19 @@ export function fencing(): void {
     });
 
     test("fences a node by hand", async () => {
-      const boot = onNode("node2", bootId);
+      const boot = bootOf("node2");
       const start = Date.now();
       expect(run("lab/ssh", "node1", "stonith_admin --reboot node2 --timeout 120").code).toBe(0);
       report("fencing", since(start));
       await eventually(300, () => {
-        expect(onNode("node2", bootId)).not.toBe(boot);
+        expect(bootOf("node2")).not.toBe(boot);
         expectSteadyState();
       });
       report("fenced to steady state", since(start));
     });
 
     test("takes a node that has lost only its path to the disk out, fences it, and takes it back", async () => {
-      const boots = nodes.map((node) => onNode(node, bootId));
+      const boots = nodes.map(bootOf);
       const start = Date.now();
       onNode("node1", `nft '${withoutDisk}'`);
       // Two failed checks, each up to a check interval after what it is about, with all services' time to answer.
@@ -146,7 +143,7 @@ export function fencing(): void {
       const why = "curl -s -m 20 http://127.0.0.1/test.html";
       expect(onNode("node1", why)).toMatch(/^the check of the files takes longer/);
       const client = new Client();
-      await eventually(300, () => expect(onNode("node1", bootId)).not.toBe(boots[0]));
+      await eventually(300, () => expect(bootOf("node1")).not.toBe(boots[0]));
       const up = Date.now();
       report("path lost to node fenced and up", since(start));
       await eventually(300, expectSteadyState);
@@ -155,11 +152,11 @@ export function fencing(): void {
       report("requests that failed until the node was fenced", failed.length);
       expect(failed.filter(({ time }) => time > up)).toEqual([]);
       report("path lost to steady state", since(start));
-      expect(nodes.slice(1).map((node) => onNode(node, bootId))).toEqual(boots.slice(1));
+      expect(nodes.slice(1).map(bootOf)).toEqual(boots.slice(1));
     });
 
     test("waits for storage that is away for a minute", async () => {
-      const boots = nodes.map((node) => onNode(node, bootId));
+      const boots = nodes.map(bootOf);
       const away = `nft '${withoutDisk}'; sleep 60; nft delete table inet away`;
       for (const node of nodes) {
         onNode(node, `(${away}) >/dev/null 2>&1 &`);
@@ -169,21 +166,18 @@ export function fencing(): void {
         onNode("node1", "timeout 10 sh -c 'date >/smt/away && sync /smt/away && rm /smt/away'"),
       );
       await eventually(60, expectSteadyState);
-      expect(nodes.map((node) => onNode(node, bootId))).toEqual(boots);
+      expect(nodes.map(bootOf)).toEqual(boots);
     });
 
     test("starts by itself when the SAN boots long after the nodes", async () => {
       nodes.forEach((node) => must("lab/vcenter", "power-off", node));
-      inLab(`ip address delete ${portal}`);
-      try {
+      await withoutStorage(async () => {
         nodes.forEach((node) => must("lab/vcenter", "power-on", node));
         // Until the initiator's own service has given up.
         await eventually(420, () =>
           nodes.forEach((node) => expect(onNode(node, "systemctl is-failed open-iscsi || true")).toBe("failed")),
         );
-      } finally {
-        inLab(`ip address add ${portal}`);
-      }
+      });
       const start = Date.now();
       await eventually(420, expectSteadyState);
       report("SAN back to steady state", since(start));
@@ -191,12 +185,7 @@ export function fencing(): void {
 
     test("comes back by itself after the storage was away for five minutes", async () => {
       onNode("node2", "date >/smt/before && sync /smt/before");
-      inLab(`ip address delete ${portal}`);
-      try {
-        await sleep(300);
-      } finally {
-        inLab(`ip address add ${portal}`);
-      }
+      await withoutStorage(() => sleep(300));
       const start = Date.now();
       await eventually(600, expectSteadyState);
       report("storage back to steady state", since(start));

@@ -1,4 +1,4 @@
-import { eventually, must, onNode, report, run } from "./lab";
+import { bootOf, eventually, must, onNode, report, run } from "./lab";
 import { sharedDisk } from "./state";
 
 const nodes = ["node1", "node2", "node3"];
@@ -32,7 +32,7 @@ export function disk(): void {
     });
 
     test("comes back by itself after a reboot", async () => {
-      const boot = onNode("node2", "cat /proc/sys/kernel/random/boot_id");
+      const boot = bootOf("node2");
       const start = Date.now();
       must("lab/vcenter", "reset", "node2");
       await eventually(240, () => {

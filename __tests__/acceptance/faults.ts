@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import { eventually, inLab, must, onNode, report, root, sleep } from "./lab";
+import { aside, bootOf, eventually, must, onNode, report, root, sleep, withoutStorage } from "./lab";
 import { Load, type LoadResult } from "./load";
 import { activeDirector, expectSteadyState, moveTo, threeNodes } from "./state";
 
@@ -23,21 +23,7 @@ interface Outcome extends LoadResult {
 const { nodes } = threeNodes;
 const results = path.join(root, "docs/results");
 
-/** Runs a command on a node while the test goes on. */
-const aside = (node: string, command: string): string => onNode(node, `(sleep 1; ${command}) >/dev/null 2>&1 &`);
 const power = (action: "power-off" | "power-on" | "reset", node: string): string => must("lab/vcenter", action, node);
-const bootOf = (node: string): string => onNode(node, "cat /proc/sys/kernel/random/boot_id");
-
-/** Takes the SAN's address away for a time. */
-async function storageAway(seconds: number): Promise<void> {
-  const portal = "192.0.2.3/24 dev lab0";
-  inLab(`ip address delete ${portal}`);
-  try {
-    await sleep(seconds);
-  } finally {
-    inLab(`ip address add ${portal}`);
-  }
-}
 
 /** Stops a VM's processor for a time, as a snapshot or vMotion does. */
 async function pause(node: string, seconds: number): Promise<void> {
@@ -80,9 +66,9 @@ const faults: readonly Fault[] = [
   { name: "SMT node: MariaDB hangs for 90 s", inflict: () => hang("node2", "mariadbd", 90) },
   { name: "SMT node paused for 5 s", inflict: () => pause("node2", 5) },
   { name: "SMT node paused for 60 s", inflict: () => pause("node2", 60), boots: ["node2"] },
-  { name: "storage away for 20 s", inflict: () => storageAway(20) },
-  { name: "storage away for 60 s", inflict: () => storageAway(60) },
-  { name: "storage away for 200 s", inflict: () => storageAway(200) },
+  { name: "storage away for 20 s", inflict: () => withoutStorage(() => sleep(20)) },
+  { name: "storage away for 60 s", inflict: () => withoutStorage(() => sleep(60)) },
+  { name: "storage away for 200 s", inflict: () => withoutStorage(() => sleep(200)) },
   { name: "SMT node: 30 % of its packets dropped for 60 s", inflict: () => network("node2", "loss 30%", 60) },
   { name: "SMT node: its packets delayed by 500 ms for 60 s", inflict: () => network("node2", "delay 500ms", 60) },
   {

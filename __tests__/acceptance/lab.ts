@@ -36,6 +36,12 @@ export function must(command: string, ...args: string[]): string {
 /** Runs a shell command on a node, as root. */
 export const onNode = (node: string, command: string): string => must("lab/ssh", node, command);
 
+/** Starts a shell command on a node that goes on while the test does. */
+export const aside = (node: string, command: string): string => onNode(node, `(sleep 1; ${command}) >/dev/null 2>&1 &`);
+
+/** What tells one boot of a node from another. */
+export const bootOf = (node: string): string => onNode(node, "cat /proc/sys/kernel/random/boot_id");
+
 /** What each of some shell commands prints on a node. In one session, since a session costs an emulated node a second. */
 export const eachOnNode = (node: string, ...commands: string[]): string[] =>
   onNode(node, `{ ${commands.join("; echo @@; ")}; } 2>&1 || true`)
@@ -46,6 +52,17 @@ export const eachOnNode = (node: string, ...commands: string[]): string[] =>
 export const inLab = (command: string): string => must("lab/exec", "sh", "-c", command);
 
 export const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** Takes the SAN away from all nodes while something happens. */
+export async function withoutStorage(meanwhile: () => unknown): Promise<void> {
+  const portal = "192.0.2.3/24 dev lab0";
+  inLab(`ip address delete ${portal}`);
+  try {
+    await meanwhile();
+  } finally {
+    inLab(`ip address add ${portal}`);
+  }
+}
 
 /** A time since `start` (as of `Date.now()`), such as `12.3 s`. */
 export const since = (start: number, end = Date.now()): string => `${((end - start) / 1000).toFixed(1)} s`;

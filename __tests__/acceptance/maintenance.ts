@@ -1,5 +1,5 @@
 import { ChildProcess, spawn } from "child_process";
-import { Client, eachOnNode, eventually, must, onNode, outage, report, root, run, since, sleep } from "./lab";
+import { bootOf, Client, eachOnNode, eventually, must, onNode, outage, report, root, run, since, sleep } from "./lab";
 import { activeDirector, expectSteadyState, moveTo, realServers, table, tableOf, threeNodes } from "./state";
 
 /** The directory of a repository, as the clients see it, and a file in it that takes a slow client a while. */
@@ -39,7 +39,7 @@ class Download {
 /** Planned work on the nodes, in service. Some fifteen minutes. */
 export function maintenance(): void {
   describe("planned work", () => {
-    const bootIds = (): string[] => threeNodes.nodes.map((node) => onNode(node, "cat /proc/sys/kernel/random/boot_id"));
+    const bootIds = (): string[] => threeNodes.nodes.map(bootOf);
     const failures = (clients: readonly Client[]): unknown[] =>
       clients.flatMap((client) => client.stop().filter(({ status }) => status !== 200));
 

@@ -1,4 +1,4 @@
-import { Client, eventually, must, onNode, outage, report, run, since, sleep, upWith } from "./lab";
+import { aside, bootOf, Client, eventually, must, onNode, outage, report, run, since, sleep, upWith } from "./lab";
 import { activeDirector, ask, expectSteadyState, full, moveTo, resourceHistory, table, tableOf } from "./state";
 
 /** Runs what takes the service address away, until an SMT node balances with all real servers; reports the longest gap. */
@@ -19,8 +19,6 @@ async function takenOver(what: string, by: string, cause: () => void): Promise<C
 /** The only director goes and comes back. Some fifteen minutes. */
 export function spares(): void {
   describe("an SMT node in place of the only director", () => {
-    const inBackground = (command: string): string => `(sleep 1; ${command}) >/dev/null 2>&1 &`;
-
     beforeAll(async () => {
       await eventually(300, expectSteadyState);
       moveTo("node3");
@@ -28,12 +26,10 @@ export function spares(): void {
     });
 
     test("takes over while the director is rebooted in order, and keeps the address when it is back", async () => {
-      const boot = onNode("node3", "cat /proc/sys/kernel/random/boot_id");
-      const client = await takenOver("director rebooted", "node1", () =>
-        onNode("node3", inBackground("systemctl reboot")),
-      );
+      const boot = bootOf("node3");
+      const client = await takenOver("director rebooted", "node1", () => aside("node3", "systemctl reboot"));
       await eventually(300, () => {
-        expect(onNode("node3", "cat /proc/sys/kernel/random/boot_id")).not.toBe(boot);
+        expect(bootOf("node3")).not.toBe(boot);
         expectSteadyState();
       });
       expect(activeDirector()).toBe("node1");
@@ -98,9 +94,7 @@ export function spares(): void {
         expect(activeDirector()).toBe("node3");
         expectSteadyState();
       });
-      const client = await takenOver("director rebooted", "node1", () =>
-        onNode("node3", inBackground("systemctl reboot")),
-      );
+      const client = await takenOver("director rebooted", "node1", () => aside("node3", "systemctl reboot"));
       await eventually(300, () => {
         expect(activeDirector()).toBe("node3");
         expectSteadyState();
