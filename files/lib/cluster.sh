@@ -13,6 +13,14 @@ cluster_of_config() {
 # nodes_of FILE: the names of the nodes in a corosync.conf. That of corosync 1 names none, but it names a service.
 nodes_of() { awk '$2 == "{" { inside = $1 } inside == "node" && $1 == "name:" { print $2 }' "$1"; }
 
+# node_states: a line "NAME STATE" for each node of the cluster, such as "node1 online" or "node2 UNCLEAN".
+node_states() {
+  { crm_mon -1 -n 2>/dev/null || true; } | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
+}
+
+# quorum: reads to the end, since crm_mon fails if its reader ends at the first match.
+quorum() { [ "$(crm_mon -1 2>/dev/null | grep -c 'partition with quorum')" -gt 0 ]; }
+
 # tie_breaker_pending: whether this node's corosync was started without the tie breaker that its configuration now has.
 # corosync doesn't reload it.
 tie_breaker_pending() {

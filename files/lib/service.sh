@@ -1,5 +1,7 @@
 # The whole service, as one node sees it: the cluster, the real servers, and what planned work on a node does to them.
 # shellcheck shell=bash disable=SC2034
+# shellcheck source=files/lib/cluster.sh
+. "$SMT_HA/lib/cluster.sh"
 
 HEALTH_CONFIG=/etc/smt-ha/health.conf
 DIRECTOR_CONFIG=/etc/ha.d/ldirectord.cf
@@ -10,11 +12,6 @@ DRAIN=drain-$(uname -n)
 
 # What an unexpected failure of planned work tells to do.
 AGAIN="repeat 'smt-ha $STEP', or put the node back: smt-ha node/resume"
-
-# node_states: a line "NAME STATE" for each node of the cluster, such as "node1 online" or "node2 UNCLEAN".
-node_states() {
-  { crm_mon -1 -n 2>/dev/null || true; } | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
-}
 
 # state_of NODE: nothing while the cluster here does not answer.
 state_of() { node_states | awk -v node="$1" '$1 == node { print $2 }'; }
@@ -71,7 +68,7 @@ unsteady() {
     echo "the cluster does not run on this node"
     return
   fi
-  [ "$(crm_mon -1 2>/dev/null | grep -c 'partition with quorum')" -gt 0 ] || echo "the cluster has no quorum"
+  quorum || echo "the cluster has no quorum"
   node_states | while read -r node state; do
     case $node:$state in *:online | "$(uname -n):standby") ;; *) echo "$node is $state" ;; esac
   done
