@@ -56,7 +56,7 @@ export class LvsDirector extends StepComponent {
     // The file comes before the group: without it, the resource agent reports "not installed".
     const configured = balancers.map((node) =>
       this.step(node, "director/configure", {
-        options: { config: ldirectordFile },
+        options: { config: ldirectordFile, address: virtualIp, nic: args.nic },
         inputs: {
           sysctl: directorSysctl,
           "ldirectord.cf": pulumi.output(virtualIp).apply((address) => ldirectordConf(address, realServers, balancing)),

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Role } from "./clusterNode";
 import type { Forwarding } from "./ldirectordConf";
 import type { Platform } from "./platform";
-import { corosyncPorts, dlmPort, mysqlPort, servicePorts } from "./ports";
+import { connectionsPort, corosyncPorts, dlmPort, mysqlPort, servicePorts } from "./ports";
 import type { StepNode } from "./remoteHost";
 import { type Ready, StepComponent } from "./stepComponent";
 
@@ -79,8 +79,11 @@ export class NodeFirewall extends StepComponent {
 
 const serviceList = [servicePorts.http, servicePorts.https];
 
+const isSmt = ({ role }: FirewallNode): boolean => role === "smt";
+const isDirector = ({ role }: FirewallNode): boolean => role === "director";
+
 /** Whether a node may hold the service address on the network. */
-const mayBalance = ({ role, spare }: FirewallNode): boolean => role === "director" || spare === true;
+const mayBalance = (node: FirewallNode): boolean => isDirector(node) || node.spare === true;
 
 /** The rules of a node, as the platform's firewall takes them. */
 export function firewallRules(
@@ -97,12 +100,12 @@ const portsOf = ({ first, last }: PortRange, separator: string): string =>
 
 /** Settings of SuSEfirewall2. A list holds the words that the setting must have; others in it stay. */
 function suseFirewall(node: FirewallNode, { nodes, allow = [] }: FirewallRulesArgs): string {
-  const accept = (protocol: string, role?: Role): string[] =>
-    nodes.filter((other) => !role || other.role === role).map(({ address }) => `${address},${protocol}`);
-  const smt = node.role === "smt";
+  const accept = (protocol: string, from: (other: FirewallNode) => boolean = () => true): string[] =>
+    nodes.filter(from).map(({ address }) => `${address},${protocol}`);
   const peers = [
     ...accept(`udp,${corosyncPorts.first}:${corosyncPorts.last}`),
-    ...(smt ? [...accept(`tcp,${mysqlPort}`, "smt"), ...accept(`tcp,${dlmPort}`, "smt")] : []),
+    ...(mayBalance(node) ? accept(`udp,${connectionsPort}`, mayBalance) : []),
+    ...(isSmt(node) ? [...accept(`tcp,${mysqlPort}`, isSmt), ...accept(`tcp,${dlmPort}`, isSmt)] : []),
     ...allow.map(({ from = "0/0", protocol, ...range }) => `${from},${protocol},${portsOf(range, ":")}`),
   ];
   // Without FW_ROUTE, SuSEfirewall2 turns forwarding off.
@@ -117,12 +120,12 @@ ${mayBalance(node) ? routing : ""}`;
 
 /** A table of nftables, replaced as a whole, in one transaction. */
 function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
-  const addresses = (role?: Role): string =>
+  const addresses = (of: (other: FirewallNode) => boolean = () => true): string =>
     args.nodes
-      .filter((other) => !role || other.role === role)
+      .filter(of)
       .map((other) => other.address)
       .join(", ");
-  const smt = node.role === "smt";
+  const smt = isSmt(node);
 
   // A director sees one half of each connection to the service: there is nothing to track. A spare also sends the other half
   // of its own: to track that alone would fill the table.
@@ -144,11 +147,14 @@ function nftables(node: FirewallNode, args: FirewallRulesArgs): string {
     // Precedes the drop of invalid packets: conntrack has not seen the start of a connection that a director takes over.
     `tcp dport ${ports} accept comment "the service"`,
     `ip saddr { ${addresses()} } udp dport ${corosyncPorts.first}-${corosyncPorts.last} accept comment "corosync"`,
+    ...(mayBalance(node)
+      ? [`ip saddr { ${addresses(mayBalance)} } udp dport ${connectionsPort} accept comment "LVS connections"`]
+      : []),
     ...(smt
-      ? [`ip saddr { ${addresses("smt")} } tcp dport { ${mysqlPort}, ${dlmPort} } accept comment "MySQL, DLM"`]
+      ? [`ip saddr { ${addresses(isSmt)} } tcp dport { ${mysqlPort}, ${dlmPort} } accept comment "MySQL, DLM"`]
       : []),
     ...(smt && args.forwarding === "ipip"
-      ? [`ip saddr { ${addresses("director")} } ip protocol ipip accept comment "LVS tunnels"`]
+      ? [`ip saddr { ${addresses(isDirector)} } ip protocol ipip accept comment "LVS tunnels"`]
       : []),
     "ct state established,related accept",
     "ct state invalid drop",

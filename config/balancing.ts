@@ -59,7 +59,7 @@ export const balancingGroup = {
       ...flag(false),
       default: false,
       description:
-        "Whether the service address leaves an SMT node as soon as a director is back. Each move costs clients a few seconds and breaks their open downloads, so by default it stays " +
+        "Whether the service address leaves an SMT node as soon as a director is back. Each move costs clients a few seconds (on sles11 also their open downloads), so by default it stays " +
         "until that SMT node is updated, fails or is told to hand it over. Without spareDirectors, it has no effect.",
     },
     request: {

@@ -1,8 +1,9 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parse } from "yaml";
+import { Download } from "./download";
 import { eventually, expectFailure, inLab, labFolder, must, onNode, report, root, run, since, upWith } from "./lab";
-import { expectSteadyState, full, realServers, table, tableOf } from "./state";
+import { expectSteadyState, full, moveTo, realServers, table, tableOf } from "./state";
 
 const repositories = ["RPMMD/lab-updates", "$RCE/Lab-Pool/sles-11-x86_64"];
 const url = (path: string): string => `https://smt.smt-ha.lab/${path}`;
@@ -98,6 +99,16 @@ export function service(): void {
       const started = Date.now();
       await eventually(90, () => expect(table()).toEqual(full));
       report("Apache started to real server in", since(started));
+    });
+
+    test("lets a download go on while the address moves to another node and back", async () => {
+      const download = new Download(8);
+      const server = await eventually(20, () => download.server());
+      moveTo(server);
+      moveTo("node3");
+      // It is the same connection still.
+      expect(download.server()).toBe(server);
+      await download.expectWhole();
     });
 
     test("lists on each node what was added on the other", async () => {

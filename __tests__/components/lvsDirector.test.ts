@@ -136,7 +136,7 @@ describe("the component", () => {
       stdin: "@@ page\nstill alive\n",
     });
     expect(step("node3-director-configure")).toEqual({
-      create: "smt-ha director/configure --config /etc/ha.d/ldirectord.cf --rev REV",
+      create: "smt-ha director/configure --config /etc/ha.d/ldirectord.cf --address 192.0.2.10 --nic eth0 --rev REV",
       stdin: `@@ sysctl\n${directorSysctl}@@ ldirectord.cf\n${ldirectordConf("192.0.2.10", smtNodes, guide)}`,
     });
     expect(step("node3-director-verify")).toEqual({

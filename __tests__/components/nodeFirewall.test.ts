@@ -57,9 +57,9 @@ test("rules of a director", () => expect(firewallRules(platforms.debian12, direc
 describe("a spare", () => {
   const spare = { ...smt, spare: true };
   const lines = (platform: PlatformName, node: FirewallNode): string[] =>
-    firewallRules(platforms[platform], node, settings).split("\n");
+    firewallRules(platforms[platform], node, { ...settings, nodes: [spare, ...nodes.slice(1)] }).split("\n");
 
-  test("tracks neither half of the service's connections, and is an SMT node else", () => {
+  test("tracks neither half of the service's connections and learns those of the others, and is an SMT node else", () => {
     const added = lines("debian12", spare).filter((line) => !lines("debian12", smt).includes(line));
     expect(added.map((line) => line.trim())).toEqual([
       "chain prerouting {",
@@ -68,15 +68,30 @@ describe("a spare", () => {
       "chain output {",
       "type filter hook output priority raw; policy accept;",
       "ip saddr 192.0.2.10 tcp sport { 80, 443 } notrack",
+      'ip saddr { 192.0.2.11, 192.0.2.13 } udp dport 8848 accept comment "LVS connections"',
     ]);
     expect(lines("debian12", smt).filter((line) => !lines("debian12", spare).includes(line))).toEqual([]);
   });
 
-  test.each(["sles11", "sles12"] as const)("routes on %s, as a director does", (platform) => {
-    const added = lines(platform, spare).filter((line) => !lines(platform, smt).includes(line));
-    expect(added).toEqual(['FW_ROUTE="yes"', 'FW_STOP_KEEP_ROUTING_STATE="yes"']);
-    expect(lines(platform, director)).toEqual(expect.arrayContaining(added));
-  });
+  test.each(["sles11", "sles12"] as const)(
+    "on %s, routes and learns the connections, as a director does",
+    (platform) => {
+      const added = (node: FirewallNode): string[] =>
+        lines(platform, node)
+          .flatMap((line) => line.split(/[" ]/))
+          .filter((word) => !lines(platform, smt).join(" ").includes(word));
+      const balancing = [
+        "192.0.2.11,udp,8848",
+        "192.0.2.13,udp,8848",
+        "FW_ROUTE=",
+        "yes",
+        "FW_STOP_KEEP_ROUTING_STATE=",
+        "yes",
+      ];
+      expect(added(spare)).toEqual(balancing);
+      expect(added(director)).toEqual(balancing);
+    },
+  );
 });
 
 test("with tunnels, SMT nodes take them from the directors, which take none", () => {

@@ -121,8 +121,11 @@ describe("realserver/address", () => {
 describe("director/configure on an SMT node", () => {
   const config = "/etc/ha.d/ldirectord.cf";
   const text = ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }, { address: "192.0.2.12" }], guide);
-  const configure = (): string =>
-    succeed(node.step("director/configure", { config }, { sysctl: directorSysctl, "ldirectord.cf": text })).stderr;
+  const connections = "/etc/systemd/system/smt-ha-connections.service";
+  const configure = (nic = "eth0"): string => {
+    const inputs = { sysctl: directorSysctl, "ldirectord.cf": text };
+    return succeed(node.step("director/configure", { config, address: "192.0.2.10", nic }, inputs)).stderr;
+  };
   beforeEach(() => {
     // ldirectord, asked for its status while it does not run.
     node.write("/usr/local/sbin/ldirectord", '#!/bin/sh\n[ "$2" = status ] && exit 3\n');
@@ -133,7 +136,7 @@ describe("director/configure on an SMT node", () => {
 
   test("lets it forward, and leaves the start of ldirectord to the cluster; the second time, nothing", () => {
     expect(configure()).toBe(
-      ["/etc/sysctl.d/90-smt-ha-director.conf", config]
+      ["/etc/sysctl.d/90-smt-ha-director.conf", connections, config]
         .map((file) => `node1: director/configure: wrote ${file}\n`)
         .join(""),
     );
@@ -143,6 +146,23 @@ describe("director/configure on an SMT node", () => {
     node.calls();
     expect(configure()).toBe("");
     expect(node.calls()).toEqual([]);
+  });
+
+  test("shares the connections of the node that balances, now and at every boot, also by another interface", () => {
+    const daemons = (): string => node.read("/run/doubles/ipvs-daemons").replace(/ maxlen.*/g, "");
+    const by = (nic: string): string =>
+      `master sync daemon (mcast=${nic}, syncid=10,\nbackup sync daemon (mcast=${nic}, syncid=10,\n`;
+    configure();
+    expect(daemons()).toBe(by("eth0"));
+    for (const role of ["master", "backup"]) {
+      expect(node.read(connections)).toContain(
+        `ExecStart=/sbin/ipvsadm --start-daemon ${role} --mcast-interface eth0 --syncid 10\n`,
+      );
+    }
+    // A master without an address refuses to start.
+    expect(node.read(connections)).toContain("After=systemd-sysctl.service network-online.target\n");
+    configure("eth1");
+    expect(daemons()).toBe(by("eth1"));
   });
 
   test("makes a running cluster look again that has found no ldirectord here before", () => {
@@ -281,6 +301,18 @@ describe("the resource agent table", () => {
     expect(agent("stop")).toBe("0\n");
     expect(table()).toEqual([mail]);
     expect(agent("monitor")).toBe("7\n");
+  });
+
+  test("waits for the first healthy server, not for one that is silent", () => {
+    const seconds = (): number => {
+      const start = Date.now();
+      expect(agent("start") + agent("stop")).toBe("0\n0\n");
+      return Date.now() - start;
+    };
+    peer.check("pkill -STOP -f /root/server");
+    const one = seconds();
+    node.check("pkill -STOP -f /root/server");
+    expect(one).toBeLessThan(seconds());
   });
 
   test.each<[string, () => void]>([

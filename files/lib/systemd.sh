@@ -98,7 +98,8 @@ sysctl_install() {
 at_boot() {
   local unit=smt-ha-$1.service
   {
-    printf '[Unit]\nDescription=%s\nAfter=systemd-sysctl.service network.target\nBefore=pacemaker.service\n\n' "$2"
+    printf '[Unit]\nDescription=%s\nWants=network-online.target\n' "$2"
+    printf 'After=systemd-sysctl.service network-online.target\nBefore=pacemaker.service\n\n'
     printf '[Service]\nType=oneshot\nRemainAfterExit=yes\n'
     sed 's/^/ExecStart=/'
     printf '\n[Install]\nWantedBy=multi-user.target\n'
@@ -107,6 +108,9 @@ at_boot() {
   mkdir -p /etc/systemd/system/multi-user.target.wants
   ln -sfn "/etc/systemd/system/$unit" "/etc/systemd/system/multi-user.target.wants/$unit"
 }
+
+# Whether these commands find the network up.
+BOOT_HAS_NETWORK=yes
 
 # not_at_boot NAME: undoes at_boot.
 not_at_boot() { rm -f "/etc/systemd/system/multi-user.target.wants/smt-ha-$1.service" "/etc/systemd/system/smt-ha-$1.service"; }

@@ -251,6 +251,8 @@ sysctl_install() {
 # at_boot NAME DESCRIPTION < COMMANDS: runs the commands at every boot, before the services start, the cluster's among them.
 # Each is a line with an absolute path.
 at_boot() { { echo "# $2" && cat; } | install_block /etc/init.d/boot.local "$1"; }
+# Whether these commands find the network up.
+BOOT_HAS_NETWORK=no
 
 # not_at_boot NAME: undoes at_boot.
 not_at_boot() { install_block /etc/init.d/boot.local "$1" </dev/null; }
