@@ -61,6 +61,14 @@ export class Load {
   private readonly clients = [new Client(), new Client(5, "https")];
   private readonly writers = realServers.map((node) => new Writer(node));
 
+  /** When a node has written each of its files, as of `Date.now()`, by its own clock. */
+  filesOf(node: string): number[] {
+    return onNode("node1", `ls ${directory}`)
+      .split("\n")
+      .filter((file) => file.startsWith(`load-${node}-`))
+      .map((file) => Number(file.split("-")[2]) / 1e6);
+  }
+
   /** Ends it once the service is steady; waits until every node has every acknowledged write, for two minutes at most. */
   async stop(): Promise<LoadResult> {
     const answers = this.clients.map((client) => client.stop());
