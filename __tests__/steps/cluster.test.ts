@@ -3,7 +3,7 @@ import { baseServices } from "../../components/ocfsMount";
 import { platforms } from "../../components/platform";
 import { fencing, sbdConfig } from "../../components/sbdConf";
 import { Disk } from "../support/disk";
-import { Result, TestNode } from "../support/node";
+import { Result, succeed, TestNode } from "../support/node";
 
 const { debian12 } = platforms;
 const fencingText = fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" });
@@ -337,6 +337,26 @@ test("cluster/leave stops the cluster, now and at every boot", () => {
   expect(node.step("cluster/leave").code).toBe(0);
   expect(node.calls()).toEqual(["systemctl stop pacemaker corosync", "systemctl disable pacemaker corosync sbd"]);
   expect(node.step("cluster/leave").code).toBe(0);
+});
+
+test("cluster/leave takes along what node/maintain has left, if the cluster still runs", () => {
+  const leave = (): string[] => {
+    succeed(node.step("cluster/leave"));
+    return node.calls();
+  };
+  for (const id of ["drain-node1", "drain-node1-with-LVS", "drain-node1-after-LVS", "cli-ban-LVS-on-node1"]) {
+    node.write(`/run/doubles/cib/${id}`, "");
+  }
+  node.write("/var/lib/smt-ha/out-of-service", "");
+  node.write("/run/doubles/active/pacemaker", "");
+  expect(leave().slice(0, 3)).toEqual([
+    "crm -F configure delete drain-node1-after-LVS drain-node1-with-LVS drain-node1",
+    "crm_resource --clear --resource LVS --node node1",
+    "systemctl stop pacemaker corosync",
+  ]);
+  expect(node.run("ls /var/lib/smt-ha/out-of-service").code).not.toBe(0);
+  // Nothing is left, or nobody takes it.
+  expect(leave().filter((call) => call.startsWith("crm"))).toEqual([]);
 });
 
 test("cluster/password sets hacluster's password and shows it nowhere", () => {

@@ -64,6 +64,14 @@ test("is the page's first line while all is well", () => {
   expect(nodes.map((node) => page(node, "?link"))).toEqual([healthy, healthy]);
 });
 
+test("a node that is out of service can't serve", () => {
+  const [{ node }] = nodes;
+  node.write("/var/lib/smt-ha/out-of-service", "");
+  expect(page(nodes[0])).toBe("it is out of service for planned work; to put it back: smt-ha node/resume\n503");
+  node.check("rm /var/lib/smt-ha/out-of-service");
+  expect(page(nodes[0])).toBe(healthy);
+});
+
 test("a node that passes requests on without the service address on the network can't serve", () => {
   const [{ node }] = nodes;
   // The kernel's own table, which this machine need not have.

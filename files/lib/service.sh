@@ -25,6 +25,12 @@ exists() { cibadmin --query --xpath "//configuration//*[@id='$1']" >/dev/null; }
 # drain_remove: ends the draining of this node.
 drain_remove() { crm -F configure delete "$DRAIN-after-LVS" "$DRAIN-with-LVS" "$DRAIN"; }
 
+# maintenance_forget: removes what node/maintain has added to the cluster's configuration.
+maintenance_forget() {
+  if exists "$DRAIN"; then drain_remove; fi
+  if exists "cli-ban-LVS-on-$(uname -n)"; then crm_resource --clear --resource LVS --node "$(uname -n)"; fi
+}
+
 # is_real_server: whether this node serves clients.
 is_real_server() { [ -e $HEALTH_CONFIG ]; }
 
