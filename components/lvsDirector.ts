@@ -164,12 +164,12 @@ export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: Lv
   }`;
   // Stickiness: a director that returns leaves the connections to the one that serves them. A failure expires after two
   // minutes, because the last node must try again by itself. If the address returns to a director by itself, one that can't
-  // hold it would get it every two minutes: there, once in an hour. A monitor of ldirectord computes for seconds, and a busy
-  // node that missed its time limit would be stopped for nothing.
+  // hold it would get it every two minutes: there, once in an hour. A monitor of ldirectord loads all its Perl modules: so it
+  // is not asked often, and a busy node that missed its time limit would be stopped for nothing.
   const failureTimeout = args.failback && args.spares.length > 0 ? 3600 : 120;
   const nodes = [...args.directors, ...args.spares];
   return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
-primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=30 timeout=120
+primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=60 timeout=120
 group LVS VirtIP Director meta resource-stickiness=${stickiness} failure-timeout=${failureTimeout}
 primitive Table ocf:smt-ha:table params config="${ldirectordFile}" op start timeout=60 interval=0 op stop timeout=60 interval=0 meta failure-timeout=120
 colocation Table-with-VirtIP inf: Table VirtIP

@@ -71,17 +71,21 @@ export const since = (start: number, end = Date.now()): string => `${((end - sta
 export const report = (what: string, figure: string | number): boolean =>
   process.stderr.write(`lab: ${what}: ${figure}\n`);
 
-/** Tries until it does not throw, for so many seconds at most. */
+/**
+ * Tries until it does not throw, for so many seconds at most. It rests as long as it has tried: an emulated node that is asked
+ * all the time has no time left for its work.
+ */
 export async function eventually<T>(seconds: number, attempt: () => T): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
+    const start = Date.now();
     try {
       return attempt();
     } catch (error) {
       if (Date.now() > deadline) {
         throw error;
       }
-      await sleep(1);
+      await sleep(Math.max(1, (Date.now() - start) / 1000));
     }
   }
 }
