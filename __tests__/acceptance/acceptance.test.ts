@@ -5,7 +5,7 @@ import { directors } from "./directors";
 import { disk } from "./disk";
 import { everyFault } from "./faults";
 import { interruptions } from "./interruptions";
-import { run } from "./lab";
+import { Aside, run } from "./lab";
 import { lost } from "./lost";
 import { machines } from "./machines";
 import { maintenance } from "./maintenance";
@@ -52,6 +52,8 @@ beforeAll(() => {
     run("make", "down");
   }
 });
+
+afterEach(() => Aside.stopAll());
 
 for (const [name, part] of Object.entries(parts)) {
   if (wanted.includes(name)) {

@@ -1,5 +1,4 @@
-import { ChildProcess, spawn } from "child_process";
-import { onNode, root } from "./lab";
+import { Aside, eventually, onNode } from "./lab";
 import { realServers } from "./state";
 
 /** A file in a repository of the service. */
@@ -8,8 +7,7 @@ const large = "/var/www/html/repo/RPMMD/lab-updates/large";
 /** A slow client that downloads a file through the service address: 16 MiB in 90 seconds, or another size. */
 export class Download {
   private readonly wanted: string;
-  private readonly process: ChildProcess;
-  private readonly sum: Promise<string>;
+  private readonly aside: Aside;
 
   constructor(mebibytes = 16) {
     this.wanted = onNode(
@@ -17,10 +15,7 @@ export class Download {
       `dd if=/dev/urandom of=${large} bs=1M count=${mebibytes} 2>/dev/null; sha256sum <${large}`,
     ).split(" ")[0];
     const url = "https://192.0.2.10/repo/RPMMD/lab-updates/large";
-    this.process = spawn("lab/client", ["sh", "-c", `curl -skf --limit-rate 180k ${url} | sha256sum`], { cwd: root });
-    this.sum = new Promise((resolve) => {
-      this.process.stdout?.once("data", (text: Buffer) => resolve(text.toString().split(" ")[0]));
-    });
+    this.aside = new Aside("lab/client", "sh", "-c", `curl -skf --limit-rate 180k ${url} | sha256sum`);
   }
 
   /** The real server that it comes from. */
@@ -36,7 +31,11 @@ export class Download {
 
   /** Waits until it ends: the client has the whole file. */
   async expectWhole(): Promise<void> {
-    expect(await this.sum).toBe(this.wanted);
+    const [sum] = await eventually(240, () => {
+      expect(this.aside.lines()).toHaveLength(1);
+      return this.aside.stop();
+    });
+    expect(sum).toBe(`${this.wanted}  -`);
     onNode("node1", `rm ${large}`);
   }
 }

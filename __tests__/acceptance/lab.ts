@@ -96,45 +96,73 @@ export interface Answer {
   readonly status: number;
 }
 
+/** A command that runs beside the test, until it is stopped. */
+export class Aside {
+  private static readonly running = new Set<Aside>();
+  private readonly file = path.join(labFolder, `aside-${process.hrtime.bigint()}.log`);
+  private readonly process: ChildProcess;
+
+  constructor(command: string, ...args: string[]) {
+    // Into a file: what runs meanwhile may leave this process no time to read.
+    const out = fs.openSync(this.file, "w");
+    this.process = spawn(command, args, { cwd: root, detached: true, stdio: ["ignore", out, "ignore"] });
+    // Jest would wait for it.
+    this.process.unref();
+    fs.closeSync(out);
+    Aside.running.add(this);
+  }
+
+  /** Stops those that a failed test has left: the nodes would have to serve them under all tests to come. */
+  static stopAll(): void {
+    Aside.running.forEach((left) => left.stop());
+  }
+
+  /** The lines that it has printed so far. */
+  lines(): string[] {
+    // The last one may be cut off.
+    return fs.readFileSync(this.file, "utf8").split("\n").slice(0, -1);
+  }
+
+  /** Ends it, and gives all its lines. */
+  stop(): string[] {
+    process.kill(-this.process.pid!, "SIGKILL");
+    Aside.running.delete(this);
+    const lines = this.lines();
+    fs.rmSync(this.file);
+    return lines;
+  }
+}
+
+/** The head of a shell's loop that ends by itself if the test run is killed. */
+export const whileTested = `while kill -0 ${process.pid}`;
+
 /** A client that asks the service for a file of a repository again and again, until it is stopped. */
 export class Client {
-  private readonly file = path.join(labFolder, `client-${process.hrtime.bigint()}.log`);
-  private readonly process: ChildProcess;
+  private readonly aside: Aside;
 
   /** @param timeout seconds that a request may take */
   constructor(timeout = 5, scheme: "http" | "https" = "http") {
     // An emulated node has to compute long for each handshake.
     const pause = scheme === "http" ? 0.2 : 1;
     const ask = `curl -sk -o /dev/null --max-time ${timeout} -w '%{http_code}' ${scheme}://192.0.2.10/repo/RPMMD/lab-updates/repodata/repomd.xml`;
-    const loop = `while :; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep ${pause}; done`;
-    // Into a file: what runs meanwhile may leave this process no time to read.
-    const out = fs.openSync(this.file, "w");
-    this.process = spawn("lab/client", ["bash", "-c", loop], {
-      cwd: root,
-      detached: true,
-      stdio: ["ignore", out, out],
-    });
-    // Jest would wait for the client of a test that has failed.
-    this.process.unref();
-    fs.closeSync(out);
+    const loop = `${whileTested}; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep ${pause}; done`;
+    this.aside = new Aside("lab/client", "bash", "-c", loop);
   }
 
+  /** All answers so far. */
   answers(): Answer[] {
-    return fs
-      .readFileSync(this.file, "utf8")
-      .split("\n")
-      .filter((line) => /^\d+ \d+$/.test(line))
-      .map((line) => ({ time: Number(line.split(" ")[1]), status: Number(line.split(" ")[0]) }));
+    return answersIn(this.aside.lines());
   }
 
   /** Ends it, and gives all its answers. */
   stop(): Answer[] {
-    process.kill(-this.process.pid!, "SIGKILL");
-    const answers = this.answers();
-    fs.rmSync(this.file);
-    return answers;
+    return answersIn(this.aside.stop());
   }
 }
+
+/** The answers of lines such as `200 1767225600000`. */
+const answersIn = (lines: readonly string[]): Answer[] =>
+  lines.map((line) => line.split(" ")).map(([status, time]) => ({ time: Number(time), status: Number(status) }));
 
 /** The longest time without an answer, from the last one before it to the first one after; as of `Date.now()`. */
 export function outage(answers: readonly Answer[]): { start: number; end: number } {

@@ -1,7 +1,4 @@
-import { ChildProcess, spawn } from "child_process";
-import * as fs from "fs";
-import * as path from "path";
-import { Client, eventually, labFolder, onNode, outage, root } from "./lab";
+import { Aside, Client, eventually, onNode, outage, whileTested } from "./lab";
 import { realServers } from "./state";
 
 /** What clients and writers saw of a fault. */
@@ -29,37 +26,13 @@ const write = `mkdir -p ${directory}; while :; do
 done 2>/dev/null`;
 
 /** A writer on a node, which connects again whenever the node is back. */
-class Writer {
-  private readonly file: string;
-  private readonly process: ChildProcess;
-
-  constructor(node: string) {
-    this.file = path.join(labFolder, `load-${node}.log`);
-    const out = fs.openSync(this.file, "w");
-    this.process = spawn("sh", ["-c", 'while :; do lab/ssh "$0" "$1"; sleep 1; done', node, write], {
-      cwd: root,
-      detached: true,
-      stdio: ["ignore", out, "ignore"],
-    });
-    // Jest would wait for the writer of a test that has failed.
-    this.process.unref();
-    fs.closeSync(out);
-  }
-
-  /** Ends it, and gives what was acknowledged. */
-  stop(): string[] {
-    process.kill(-this.process.pid!, "SIGKILL");
-    // The last line may be cut off.
-    const lines = fs.readFileSync(this.file, "utf8").split("\n").slice(0, -1);
-    fs.rmSync(this.file);
-    return lines;
-  }
-}
+const writer = (node: string): Aside =>
+  new Aside("sh", "-c", `${whileTested}; do lab/ssh "$0" "$1"; sleep 1; done`, node, write);
 
 /** Clients of the service, and writers on every database and on the shared files, until it is stopped. */
 export class Load {
   private readonly clients = [new Client(), new Client(5, "https")];
-  private readonly writers = realServers.map((node) => new Writer(node));
+  private readonly writers = realServers.map(writer);
 
   /** When a node has written each of its files, as of `Date.now()`, by its own clock. */
   filesOf(node: string): number[] {
