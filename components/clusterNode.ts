@@ -143,7 +143,8 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
       { inputs: { hosts: hostsFile(args.peers, network.domain, args.service) } },
       { parent: this, dependsOn: [preflight] },
     );
-    const packages = this.host.step("node/packages", { options: { role } }, { parent: this, dependsOn: [preflight] });
+    const room = args.machine?.diskGiB ? this.growRoot(args.machine.diskGiB, preflight) : preflight;
+    const packages = this.host.step("node/packages", { options: { role } }, { parent: this, dependsOn: [room] });
     const time = this.host.step(
       "node/time",
       { options: { servers: network.ntpServers.join(" ") } },
@@ -151,6 +152,13 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
     );
     this.ready = [hosts, time];
     this.registerOutputs({ address: this.address });
+  }
+
+  /** Lets the root file system fill the system disk, before packages need the room. */
+  private growRoot(gib: number, preflight: pulumi.Resource): pulumi.Resource {
+    const grown = this.host.step("node/system-disk", { options: { gib } }, { parent: this, dependsOn: [preflight] });
+    grown.stdout.apply((left) => left && pulumi.log.warn(rootWarning(this.nodeName, left), grown));
+    return grown;
   }
 
   private clone(args: ClusterNodeArgs, machine: MachineArgs): vsphere.VirtualMachine {
@@ -253,6 +261,10 @@ export function sizeWarning(node: string, has: Size, wanted: Size): string | und
     `  fix:   one node after the other: pulumi config set resizeNode ${node} && pulumi up`
   );
 }
+
+/** What `node/system-disk` has left to the administrator, and how the warning ends: the step does not run again by itself. */
+const rootWarning = (node: string, left: string): string =>
+  `${node}: ${left}\n  then:  pulumi up --replace '**::${node}-node-system-disk', which looks again`;
 
 /** The lines for /etc/hosts: address, full name, short name of each node; address and full name of the service. */
 export function hostsFile(peers: readonly HostEntry[], domain: string, service?: HostEntry): string {

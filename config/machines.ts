@@ -54,7 +54,7 @@ export const machinesGroup = {
       ...integer(0, 65536, 40, "GiB"),
       default: 0,
       description:
-        "Size of each VM's system disk, in GiB; never less than the template's. 0: the template's size. The partition and its file system keep their size: grow them by hand, on each node.",
+        "Size of each VM's system disk, in GiB; never less than the template's. 0: the template's size. The root file system grows with it if it is plain (ext4, xfs or btrfs, in the last partition); up warns if it does not.",
     },
     resizeNode: {
       ...optional(text("the name of a node", "node1")),

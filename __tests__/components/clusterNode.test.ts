@@ -242,6 +242,35 @@ test("a machine's options: folder, a larger system disk but never a smaller one,
   expect(await found({ diskGiB: 5 })).toEqual({ folder: undefined, sizes: [10, 3], protect: true });
 });
 
+describe("a machine with a larger system disk", () => {
+  const command = "Command node1-node-system-disk";
+
+  test("lets the root file system fill it before packages need the room, again when its size changes", async () => {
+    const recording = await onVsphere({ diskGiB: 40 });
+    expect(recording.find(command)).toMatchObject({
+      inputs: { create: "smt-ha node/system-disk --gib 40 --rev REV", triggers: ["node1-id"] },
+      after: ["Command node1-install", "Command node1-node-preflight", "VirtualMachine node1"],
+    });
+    expect(recording.find("Command node1-node-packages").after).toContain(command);
+    expect((await onVsphere({ diskGiB: 50 })).find(command).inputs.create).toContain(" --gib 50 ");
+  });
+
+  test("warns of what the step has left as it is, and says how the warning ends", async () => {
+    const left =
+      "the root file system does not grow with its disk of 40 GiB\n  cause: it is ext3\n  fix:   grow it by hand";
+    const results = { "-system-disk": left };
+    expect(await warnings(() => onVsphere({ diskGiB: 40 }, { results }))).toEqual([
+      `node1: ${left}\n  then:  pulumi up --replace '**::node1-node-system-disk', which looks again`,
+    ]);
+    expect(await warnings(() => onVsphere({ diskGiB: 40 }))).toEqual([]);
+  });
+
+  test("only if diskGiB says so: the disk is not the program's otherwise", async () => {
+    const { resources } = await onVsphere();
+    expect(resources.filter(({ name }) => name.endsWith("system-disk"))).toEqual([]);
+  });
+});
+
 test("a machine's steps wait for it, run again when it is replaced, and are deleted with it", async () => {
   const recording = await onVsphere();
 

@@ -8,7 +8,8 @@ export class Disk {
   readonly device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.com.example:smt-lun-1";
   private readonly folder = fs.mkdtempSync("/dev/shm/smt-ha-disk-");
   private readonly image = path.join(this.folder, "image");
-  private readonly loop: string;
+  /** Its device file, such as `/dev/loop0`. */
+  readonly loop: string;
 
   /** @param mebibytes size of the disk */
   constructor(
@@ -25,6 +26,12 @@ export class Disk {
   /** Runs a command on the node with `$disk` for the disk; then shows its partitions to the node, as udev would. */
   change(command: string): void {
     this.node.check(`set -e; disk=${this.device}; ${command}; /usr/local/sbin/udevadm settle`);
+  }
+
+  /** Enlarges the disk, as vSphere does while a VM runs. */
+  grow(mebibytes: number): void {
+    fs.truncateSync(this.image, mebibytes * 1024 * 1024);
+    execFileSync("losetup", ["--set-capacity", this.loop]);
   }
 
   /** A hash of every byte that was ever written. */

@@ -77,8 +77,8 @@ func (m Machine) Arguments(host Host, customized bool) []string {
 	for i, disk := range m.Disks {
 		// The guest's flushes need not reach the host's disk: only a crash of the host could lose them.
 		args = append(args,
-			"-drive", fmt.Sprintf("if=none,id=disk%d,file=%s,format=qcow2,cache=unsafe,discard=unmap", i, escape(disk.File)),
-			"-device", fmt.Sprintf("virtio-blk-pci,drive=disk%d", i))
+			"-drive", fmt.Sprintf("if=none,id=%s,file=%s,format=qcow2,cache=unsafe,discard=unmap", driveID(i), escape(disk.File)),
+			"-device", "virtio-blk-pci,drive="+driveID(i))
 	}
 	for i, nic := range m.NICs {
 		args = append(args,
@@ -90,6 +90,9 @@ func (m Machine) Arguments(host Host, customized bool) []string {
 	}
 	return args
 }
+
+// driveID is QEMU's name for the disk with this index.
+func driveID(index int) string { return fmt.Sprintf("disk%d", index) }
 
 // escape doubles commas, which separate QEMU's options.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }

@@ -38,7 +38,7 @@ func (m Machine) Start(host Host) (*Running, error) {
 	}
 	// QEMU answers once the machine runs, and exits if it cannot run it.
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(20 * time.Millisecond) {
-		err := running.monitor("query-status")
+		err := running.monitor("query-status", nil)
 		if err == nil {
 			return running, nil
 		}
@@ -67,19 +67,29 @@ func (m Machine) running(p process.Process) *Running {
 
 // Stop switches the machine off at once, like a power failure.
 func (r *Running) Stop() error {
-	if err := r.monitor("quit"); err == nil && r.Process.Wait(5*time.Second) {
+	if err := r.monitor("quit", nil); err == nil && r.Process.Wait(5*time.Second) {
 		return nil
 	}
 	return r.Process.Stop(2 * time.Second)
 }
 
 // Reset presses the machine's reset button.
-func (r *Running) Reset() error { return r.monitor("system_reset") }
+func (r *Running) Reset() error { return r.monitor("system_reset", nil) }
+
+// GrowDisks gives the disks these sizes, which the guest sees at once.
+func (r *Running) GrowDisks(disks []Disk) error {
+	for i, disk := range disks {
+		if err := r.monitor("block_resize", map[string]any{"device": driveID(i), "size": disk.Bytes}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Wait returns when the machine is off, for any reason.
 func (r *Running) Wait() { r.Process.Wait(-1) }
 
-func (r *Running) monitor(command string) error {
+func (r *Running) monitor(command string, arguments any) error {
 	c, err := dial(filepath.Join(r.Dir, monitorSocket))
 	if err != nil {
 		return err
@@ -91,5 +101,5 @@ func (r *Running) monitor(command string) error {
 	if err := c.ask("qmp_capabilities", nil, nil); err != nil {
 		return err
 	}
-	return c.ask(command, nil, nil)
+	return c.ask(command, arguments, nil)
 }

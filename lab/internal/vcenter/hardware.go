@@ -6,6 +6,7 @@ import (
 	"log"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/object"
@@ -168,12 +169,12 @@ func checkDevice(index int32, change *types.VirtualDeviceConfigSpec) types.BaseM
 	}}
 }
 
-// checkRunning refuses a change of a running machine's hardware: QEMU cannot change it.
+// checkRunning refuses a change of a running machine's hardware, but for a larger disk: QEMU cannot change it.
 func (m *machine) checkRunning(spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
 	if m.Runtime.PowerState != types.VirtualMachinePowerStatePoweredOn {
 		return nil
 	}
-	if len(spec.DeviceChange) > 0 ||
+	if slices.ContainsFunc(spec.DeviceChange, m.notLarger) ||
 		spec.NumCPUs != 0 && spec.NumCPUs != m.Config.Hardware.NumCPU ||
 		spec.MemoryMB != 0 && spec.MemoryMB != int64(m.Config.Hardware.MemoryMB) {
 		return &types.InvalidPowerState{
@@ -182,6 +183,17 @@ func (m *machine) checkRunning(spec *types.VirtualMachineConfigSpec) types.BaseM
 		}
 	}
 	return nil
+}
+
+// notLarger reports whether a change does anything else than enlarge a disk of the machine, or leave its size.
+func (m *machine) notLarger(change types.BaseVirtualDeviceConfigSpec) bool {
+	asked := change.GetVirtualDeviceConfigSpec()
+	disk, ok := asked.Device.(*types.VirtualDisk)
+	if !ok || asked.Operation != types.VirtualDeviceConfigSpecOperationEdit {
+		return true
+	}
+	present, ok := object.VirtualDeviceList(m.Config.Hardware.Device).FindByKey(disk.Key).(*types.VirtualDisk)
+	return !ok || disk.CapacityInBytes < present.CapacityInBytes
 }
 
 func isTrue(value *bool) bool { return value != nil && *value }

@@ -22,6 +22,8 @@ type Running interface {
 	Stop() error
 	// Reset presses the reset button.
 	Reset() error
+	// GrowDisks gives the disks these sizes, which the guest sees at once.
+	GrowDisks([]qemu.Disk) error
 	// Wait returns when the machine is off, for any reason.
 	Wait()
 	// Ask returns the guest's report, or an error if the guest does not answer within the timeout.

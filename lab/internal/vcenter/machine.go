@@ -138,7 +138,7 @@ func (m *machine) finish(
 	return nil
 }
 
-// ReconfigVMTask changes hardware (while the machine is off), annotation and extraConfig (at any time).
+// ReconfigVMTask changes hardware (while the machine is off; disks can grow at any time), annotation and extraConfig (at any time).
 func (m *machine) ReconfigVMTask(ctx *simulator.Context, req *types.ReconfigVM_Task) soap.HasFault {
 	body := new(methods.ReconfigVM_TaskBody)
 	fault := m.checkReconfigure(&req.Spec)
@@ -186,6 +186,10 @@ func (m *machine) reconfigure(ctx *simulator.Context, spec *types.VirtualMachine
 		}
 		// The simulator reports the network cards as the guest's, but no guest runs.
 		m.report(ctx, nil)
+	} else if len(spec.DeviceChange) > 0 {
+		if err := m.running.GrowDisks(m.hardware().Disks); err != nil {
+			return failed(err)
+		}
 	}
 	return m.save()
 }

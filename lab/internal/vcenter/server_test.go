@@ -3,6 +3,7 @@ package vcenter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -90,6 +91,13 @@ func (r *fakeRunning) Stop() error {
 func (r *fakeRunning) Reset() error {
 	r.record("reset")
 	r.answer(nil)
+	return nil
+}
+
+func (r *fakeRunning) GrowDisks(disks []qemu.Disk) error {
+	for _, disk := range disks {
+		r.record(fmt.Sprintf("%s:%dG", disk.File, disk.Bytes>>30))
+	}
 	return nil
 }
 
@@ -546,6 +554,35 @@ func TestAdditionalDisk(t *testing.T) {
 	want := []qemu.Disk{{File: "node1.qcow2", Bytes: templateDisk}, {File: "node1_1.qcow2", Bytes: 1 << 30}}
 	if got := l.hypervisor.prepared["node1"].Disks; !slices.Equal(got, want) {
 		t.Errorf("disks %+v, want %+v", got, want)
+	}
+}
+
+func TestDiskGrowsWhileOn(t *testing.T) {
+	l := newLab(t)
+	vm := l.mustClone("node1")
+	l.must(vm.PowerOn(l.ctx))
+	devices, err := vm.Device(l.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := devices.SelectByType((*types.VirtualDisk)(nil))[0].(*types.VirtualDisk)
+	resize := func(gib int64) error {
+		disk.CapacityInBytes, disk.CapacityInKB = gib<<30, gib<<20
+		return vm.EditDevice(l.ctx, disk)
+	}
+	if err := resize(10); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.hypervisor.running("node1").recorded(); got != "node1.qcow2:10G" {
+		t.Errorf("QEMU got the calls %q", got)
+	}
+	refuses[*types.InvalidPowerState](l, "has to be poweredOff", resize(9))
+	refuses[*types.InvalidPowerState](l, "has to be poweredOff", vm.RemoveDevice(l.ctx, false, disk))
+	// The size is the machine's also at its next start.
+	l.must(vm.PowerOff(l.ctx))
+	l.must(vm.PowerOn(l.ctx))
+	if got := l.hypervisor.running("node1").machine.Disks[0].Bytes; got != 10<<30 {
+		t.Errorf("started with a disk of %d bytes", got)
 	}
 }
 
