@@ -6,6 +6,16 @@ import { maintain, maintainDefaults, type MaintainArgs, type MaintainOptions } f
 import type { Stack, StackNode } from "../../cli/stack";
 import { FakeSsh } from "../support/fakeSsh";
 
+/** What the work pauses for, in milliseconds. It need not last: these nodes reboot as they are asked. */
+const pauses: number[] = [];
+jest.mock("timers/promises", () => ({
+  setTimeout: (milliseconds: number, _value: unknown, { signal }: { signal: AbortSignal }) => {
+    pauses.push(milliseconds);
+    signal.throwIfAborted();
+    return Promise.resolve();
+  },
+}));
+
 const node = (name: string, more: Partial<StackNode> = {}): StackNode => ({
   name,
   address: `192.0.2.1${name.slice(-1)}`,
@@ -23,6 +33,7 @@ let stderr: string;
 beforeEach(() => {
   ssh = new FakeSsh();
   stdout = stderr = "";
+  pauses.length = 0;
   jest.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
   jest.spyOn(process.stderr, "write").mockImplementation((text) => Boolean((stderr += String(text))));
 });
@@ -172,6 +183,7 @@ describe("the reboot", () => {
       ...["boot_id", "boot_id", "boot_id"],
       "smt-ha node/resume",
     ]);
+    expect(pauses).toEqual([2000, 2000]);
     expect(without(stdout)).toContain("node1: rebooting\nnode1: rebooted (N s)\n");
   });
 

@@ -132,9 +132,9 @@ export interface UpResult {
 export class DatabaseStack {
   private readonly state = new Map<string, Done>();
 
-  /** Forgets the steps of a node, or one of them, as when the node is re-created or the step is to be replaced. */
-  forget(node: string, step = ""): void {
-    for (const key of [...this.state.keys()].filter((done) => done.startsWith(`${node} database/${step}`))) {
+  /** Forgets all steps, those of a node, or one of them, as when the node is re-created or the step is to be replaced. */
+  forget(node = "", step = ""): void {
+    for (const key of [...this.state.keys()].filter((done) => done.startsWith(node && `${node} database/${step}`))) {
       this.state.delete(key);
     }
   }
