@@ -96,8 +96,6 @@ const link = `*************************** 1. row ***************************
                Last_SQL_Error: 
 `;
 
-const nothing = { code: 0, stdout: "", stderr: "" };
-
 describe("a real server", () => {
   beforeEach(async () => {
     await start();
