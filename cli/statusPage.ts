@@ -34,7 +34,7 @@ ul { list-style: none; margin: 0; padding: 0; display: grid; gap: 8px; }
 li.card { border-left: 5px solid var(--tone); }
 code { font: 0.87em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .map { overflow-x: auto; padding: 8px 0; }
-svg { display: block; width: 100%; max-width: 720px; margin: 0 auto; }
+svg { display: block; width: 100%; margin: 0 auto; }
 svg text { font-size: 12px; text-anchor: middle; fill: var(--soft); }
 svg .name { font-size: 14px; font-weight: 600; fill: var(--text); }
 svg .symbol { fill: var(--tone); }

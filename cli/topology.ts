@@ -44,7 +44,7 @@ export function topology(report: StatusReport): Markup {
   const holder = placed.find(({ row }) => row.name === holderOf(answers));
   const realServers = placed.filter(({ answer }) => answer.node.role === "smt");
   const label = `Nodes: ${placed.map(({ row, level }) => `${row.name} ${level}`).join(", ")}`;
-  return markup`<svg viewBox="0 0 ${width} 384" style="min-width:${width}px" role="img" aria-label="${label}">
+  return markup`<svg viewBox="0 0 ${width} 384" style="min-width:${width}px;max-width:${1.4 * width}px" role="img" aria-label="${label}">
 <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="tip" d="M0 0 8 4 0 8z"/></marker></defs>
 ${diskLines(realServers, width)}${holder ? balancing(holder, realServers, width) : markup``}${ring(realServers)}
 ${addressPill(report, width)}${placed.map(nodeBox)}${disk(report, width)}
@@ -101,7 +101,16 @@ function balancing(holder: PlacedNode, servers: readonly PlacedNode[], width: nu
       markup`<path class="way ${takes ? "" : "dashed"}" d="${path}" marker-end="url(#tip)"/><text class="label" x="${middle.x}" y="${middle.y - 3}">${server.row.connections}</text>`,
     ];
   });
-  return markup`${line({ x: width / 2, y: rows.address + 20 }, upper, "way thick")}${ways}`;
+  return markup`<path class="way thick" d="${wayToHolder(holder, upper, width)}"/>${ways}`;
+}
+
+/** From the address down to a director, or past the directors to a server. */
+function wayToHolder(holder: PlacedNode, { x, y }: Point, width: number): string {
+  if (holder.answer.node.role === "director") {
+    return `M${width / 2} ${rows.address + 20} L${x} ${y}`;
+  }
+  const [start, edge] = x > width / 2 ? [width / 2 + 70, width - 10] : [width / 2 - 70, 10];
+  return `M${start} ${rows.address} Q${edge} ${rows.address} ${edge} 70 L${edge} 150 Q${edge} ${y - 22} ${x} ${y}`;
 }
 
 /** Which database follows which: an arrow from the one that is followed. */
