@@ -20,9 +20,9 @@ preview: node_modules/.package-lock.json ## show what up would do
 	lab/up
 	lab/stack $(STACK) preview
 
-status: ## show what runs, its state, and manual changes to the cluster's configuration
+status: node_modules/.package-lock.json ## show what runs of the lab, and what is wrong with its stack
 	lab/status
-	lab/drift
+	lab/smt-ha status --stack $(STACK)
 
 down: ## destroy the stack and stop the lab
 	lab/stack $(STACK) down

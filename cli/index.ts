@@ -1,6 +1,13 @@
+import * as path from "path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Failure } from "./failure";
 import { maintain, maintainDefaults, type MaintainOptions } from "./maintain";
+import type { StatusOptions } from "./status";
+
+/** The exit code of a command that fails. */
+let failed = 1;
+/** That of status: monitoring takes 1 for a warning. */
+const unknownState = 3;
 
 const program = new Command()
   // lab/smt-ha names itself.
@@ -27,11 +34,33 @@ program
     await maintain({ stack, names, options, command: program.name(), signal });
   });
 
+program
+  .command("status")
+  .description("Shows how the nodes of a stack are, what is wrong and how to fix it. Changes nothing.")
+  .option("--stack <stack>", "name of the stack (default: the selected one)")
+  .option("--json", "print the nodes' documents and the findings as JSON")
+  .option("--html <file>", "also write a page that shows the same", calledFrom)
+  .addOption(new Option("--watch", "ask again every few seconds, until Ctrl-C").conflicts("json"))
+  .addHelpText("after", "\nExit codes: 0 all is well, 1 warning, 2 critical, 3 the state is not known.")
+  .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
+  .action(async (options: StatusOptions & { stack?: string }) => {
+    failed = unknownState;
+    const signal = interruption();
+    const [{ readStack }, { status }] = await Promise.all([import("./stack"), import("./status")]);
+    const stack = await readStack(options.stack, process.cwd());
+    process.exitCode = await status({ stack, options, command: program.name(), signal });
+  });
+
 function seconds(text: string): number {
   if (!/^\d{1,5}$/.test(text)) {
     throw new InvalidArgumentError("It must be a whole number of seconds.");
   }
   return Number(text);
+}
+
+/** The path of a file that is named from where the command was called. */
+function calledFrom(file: string): string {
+  return path.resolve(process.env.SMT_HA_CALLED_IN ?? "", file);
 }
 
 /** Is aborted by the first signal that asks this process to end; the second one ends it at once. */
@@ -44,6 +73,6 @@ function interruption(): AbortSignal {
 }
 
 program.parseAsync().catch((error: unknown) => {
-  process.exitCode = 1;
+  process.exitCode = failed;
   console.error(error instanceof Failure ? error.message : error);
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "timers/promises";
 import { Failure } from "./failure";
-import { withSsh, type Result, type Ssh } from "./ssh";
+import { noAnswer, withSsh, type Result, type Ssh } from "./ssh";
 import type { Stack, StackNode } from "./stack";
 
 export interface MaintainOptions {
@@ -101,19 +101,6 @@ async function checkNodes(ssh: Ssh, nodes: readonly StackNode[], signal: AbortSi
       fix: found.map(({ fix }) => fix).join("\n"),
     });
   }
-}
-
-/** Why SSH does not reach a node. */
-function noAnswer({ name, address, port, user }: StackNode, said: string): { cause: string; fix: string } {
-  return said.includes("Host key verification failed")
-    ? {
-        cause: `${name} shows another host key than the stack knows`,
-        fix: `if you know why, accept it: pulumi up --replace '**::${name}-ready'; otherwise look at the console of ${name} first`,
-      }
-    : {
-        cause: `${name} does not answer: ${said}`,
-        fix: `start ${name}, or let it answer by SSH as ${user} at ${address}, port ${port}`,
-      };
 }
 
 /** Asks one node after the other, since the cluster may be stopped on one that is out of service. */

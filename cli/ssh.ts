@@ -14,6 +14,11 @@ export interface Result {
   readonly stderr: string;
 }
 
+interface SshOptions {
+  /** Seconds that a node has to answer a connection. */
+  readonly connectTimeout?: number;
+}
+
 interface RunOptions {
   /** Ends the connection. The command on the node may go on. */
   readonly signal?: AbortSignal;
@@ -33,7 +38,11 @@ export interface Ssh {
  *
  * @param work gets the connection; the keys' files are gone when it has ended
  */
-export async function withSsh<T>(nodes: readonly StackNode[], work: (ssh: Ssh) => Promise<T>): Promise<T> {
+export async function withSsh<T>(
+  nodes: readonly StackNode[],
+  work: (ssh: Ssh) => Promise<T>,
+  { connectTimeout = 10 }: SshOptions = {},
+): Promise<T> {
   // Its mode is 700.
   const directory = fs.mkdtempSync(path.join(fs.existsSync("/dev/shm") ? "/dev/shm" : os.tmpdir(), "smt-ha-"));
   const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
@@ -49,12 +58,28 @@ export async function withSsh<T>(nodes: readonly StackNode[], work: (ssh: Ssh) =
       "known_hosts",
       nodes.map(({ name, hostKey }) => `${name} ${hostKey}`),
     );
-    write("config", [...nodes.flatMap((node) => hostLines(node, directory)), ...commonLines(directory)]);
+    write("config", [
+      ...nodes.flatMap((node) => hostLines(node, directory)),
+      ...commonLines(directory, connectTimeout),
+    ]);
     return await work({ run: (...args) => run(path.join(directory, "config"), ...args) });
   } finally {
     remove();
     process.off("exit", remove);
   }
+}
+
+/** Why SSH does not reach a node, and what to do; `said` is what ssh says. */
+export function noAnswer({ name, address, port, user }: StackNode, said: string): { cause: string; fix: string } {
+  return said.includes("Host key verification failed")
+    ? {
+        cause: `${name} shows another host key than the stack knows`,
+        fix: `if you know why, accept it: pulumi up --replace '**::${name}-ready'; otherwise look at the console of ${name} first`,
+      }
+    : {
+        cause: `${name} does not answer: ${said}`,
+        fix: `start ${name}, or let it answer by SSH as ${user} at ${address}, port ${port}`,
+      };
 }
 
 /** What ssh's configuration says of one node. */
@@ -70,7 +95,7 @@ const hostLines = ({ name, address, port, user, hostKey }: StackNode, directory:
 ];
 
 /** What it says of all of them: a node that dies ends its connection within a minute. */
-const commonLines = (directory: string): readonly string[] => [
+const commonLines = (directory: string, connectTimeout: number): readonly string[] => [
   "Host *",
   "  BatchMode yes",
   "  IdentitiesOnly yes",
@@ -81,7 +106,7 @@ const commonLines = (directory: string): readonly string[] => [
   "  GlobalKnownHostsFile /dev/null",
   "  UpdateHostKeys no",
   "  LogLevel ERROR",
-  "  ConnectTimeout 10",
+  `  ConnectTimeout ${connectTimeout}`,
   "  ServerAliveInterval 10",
   "  ServerAliveCountMax 6",
 ];

@@ -1,4 +1,5 @@
 import { CommandError, LocalWorkspace, StackNotFoundError, type Workspace } from "@pulumi/pulumi/automation";
+import type { Role } from "../components/clusterNode";
 import { ConfigError, loadNodes } from "../config";
 import { Failure } from "./failure";
 
@@ -12,6 +13,7 @@ export interface Stack {
 /** A node that the last `up` made, and how to reach it. */
 export interface StackNode {
   readonly name: string;
+  readonly role: Role;
   /** IPv4 address. */
   readonly address: string;
   /** `ssh-ed25519 AAAA…` */
@@ -77,8 +79,9 @@ export async function readStackFrom(source: StackSource, given: string | undefin
     name,
     nodes: configured.flatMap((node) => {
       const facts = made[node.name];
-      const { user, port, privateKey } = node.ssh;
-      return facts ? { name: node.name, address: facts.address, hostKey: facts.hostKey, user, port, privateKey } : [];
+      const { name, role, ssh } = node;
+      const { user, port, privateKey } = ssh;
+      return facts ? { name, role, address: facts.address, hostKey: facts.hostKey, user, port, privateKey } : [];
     }),
   };
 }

@@ -30,7 +30,7 @@ export interface ServiceFacts extends ServiceAddress {
 }
 
 /** Days before the end of a certificate from which on the report warns, unless it is renewed later than that. */
-const warningDays = 60;
+export const warningDays = 60;
 
 /**
  * The stack's last word: how the service and each node answer here, where the program runs, each time that it runs. What only

@@ -3,6 +3,7 @@ import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import { FakeSsh } from "../support/fakeSsh";
+import { answers } from "../support/nodeStatus";
 import { labStack } from "../support/stack";
 
 const root = path.join(__dirname, "../..");
@@ -23,8 +24,12 @@ beforeEach(() => {
 afterEach(() => ssh.remove());
 
 /** Runs the command from elsewhere, as npx does; a signal follows once a node has got a command. */
-function run(args: readonly string[], signal?: { name: NodeJS.Signals; after: string }): Promise<unknown[]> {
-  const child = spawn(path.join(root, "cli/smt-ha.js"), args, { cwd: os.tmpdir(), env: process.env });
+function run(
+  args: readonly string[],
+  signal?: { name: NodeJS.Signals; after: string },
+  cwd = os.tmpdir(),
+): Promise<unknown[]> {
+  const child = spawn(path.join(root, "cli/smt-ha.js"), args, { cwd, env: process.env });
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].on("data", (text: Buffer) => (output[stream] += text.toString()));
@@ -62,6 +67,43 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it, and leaves no 
   ]);
   const [directory] = /\/dev\/shm\/smt-ha-\w+/.exec(ssh.read("modes")) ?? [];
   expect([directory, fs.existsSync(directory ?? "")]).toEqual([expect.any(String), false]);
+});
+
+describe("status", () => {
+  const documents = (): void => {
+    for (const { node, status } of answers({ node2: { clock: { synchronised: false } } })) {
+      const until = new Date(Date.now() + 300 * 24 * 60 * 60 * 1000).toISOString();
+      const certificates = { certificates: [{ file: "/x", from: "2026-01-01T00:00:00Z", to: until }] };
+      const document = { ...status, certificates, mirror: undefined };
+      fs.writeFileSync(path.join(ssh.directory, `status-${node.name}`), JSON.stringify(document));
+    }
+    ssh.answer({ "* smt-ha node/status": "cat status-$node" });
+  };
+
+  test("shows a stack, writes the page where the command was called, and ends with the level", async () => {
+    documents();
+    const [code, stdout, stderr] = await run(["status", "--html", "status.html"], undefined, ssh.directory);
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(stdout).toMatch(/^stack prod, .*: 1 warning\n\nwarning: node2: its clock follows no time server\n/);
+    expect(fs.readFileSync(path.join(ssh.directory, "status.html"), "utf8")).toContain("prod: 1 warning");
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)("--watch ends by %s", async (name) => {
+    documents();
+    const [code, stdout, stderr] = await run(["status", "--watch"], { name, after: "node3: smt-ha node/status" });
+    expect([[1, 3].includes(code as number), stderr]).toEqual([true, ""]);
+    expect(stdout).toMatch(code === 1 ? /1 warning/ : /^$/);
+  });
+
+  test.each([
+    [["status", "--stack", "gone"], /^smt-ha: stack gone not read\n/],
+    [["status", "--html"], /argument missing/],
+    [["status", "--colour"], /unknown option/],
+    [["status", "--watch", "--json"], /cannot be used with/],
+  ])("%j leaves the state unknown: exit code 3", async (args, message) => {
+    expect(await run(args)).toEqual([3, "", expect.stringMatching(message)]);
+    expect(ssh.calls).toEqual([]);
+  });
 });
 
 test.each([

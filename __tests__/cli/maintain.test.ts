@@ -18,6 +18,7 @@ jest.mock("timers/promises", () => ({
 
 const node = (name: string, more: Partial<StackNode> = {}): StackNode => ({
   name,
+  role: "smt",
   address: `192.0.2.1${name.slice(-1)}`,
   hostKey: `ssh-ed25519 AAAA${name}`,
   user: "root",

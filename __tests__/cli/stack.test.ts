@@ -62,6 +62,7 @@ test("nodes come in the configuration's order, each with its own settings or tho
   expect(found).toEqual([
     {
       name: "node3",
+      role: "director",
       address: "192.0.2.13",
       hostKey: "ssh-ed25519 AAAA3",
       user: "deploy",
@@ -70,6 +71,7 @@ test("nodes come in the configuration's order, each with its own settings or tho
     },
     {
       name: "node1",
+      role: "smt",
       address: "192.0.2.11",
       hostKey: "ssh-ed25519 AAAA1",
       user: "root",
@@ -78,6 +80,7 @@ test("nodes come in the configuration's order, each with its own settings or tho
     },
     {
       name: "node2",
+      role: "smt",
       address: "192.0.2.12",
       hostKey: "ssh-ed25519 AAAA2",
       user: "root",

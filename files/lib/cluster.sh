@@ -31,17 +31,25 @@ tie_breaker_pending() {
 # ids FILE: the names of the objects that a crm text defines.
 ids() { sed -n 's/^\(primitive\|group\|clone\|location\|colocation\|order\) \([^ ]*\).*/\2/p' "$1"; }
 
-# properties FILE: the names of the cluster properties that a crm text sets.
-properties() { sed -n 's/^property //p' "$1" | tr ' ' '\n' | sed 's/=.*//'; }
-
-# owned FILE: the cluster's own copy of the objects that a crm text defines; empty if it has none of them.
+# owned FILE: the cluster's own copy of the objects and properties that a crm text defines; empty if it has none of them.
 owned() {
-  local word query='//nothing'
-  for word in $(ids "$1"); do
-    query="$query | //configuration//*[@id='$word']"
-  done
-  for word in $(properties "$1"); do
-    query="$query | //crm_config//nvpair[@name='$word']"
-  done
-  cibadmin --query --xpath "$query" || [ $? = "$CIB_NOTHING" ]
+  local query
+  query=$(awk '
+    $1 ~ /^(primitive|group|clone|location|colocation|order)$/ { printf " | //configuration//*[@id=\047%s\047]", $2 }
+    $1 == "property" {
+      for (i = 2; i <= NF; i++) {
+        sub(/=.*/, "", $i)
+        printf " | //crm_config//nvpair[@name=\047%s\047]", $i
+      }
+    }' "$1")
+  cibadmin --query --xpath "//nothing$query" || [ $? = "$CIB_NOTHING" ]
+}
+
+# changes_of FILE: what was changed by hand in a part that this node has configured, a line each; FILE is the part's text. Each
+# line once, although a clone's group is found by its own name too; without lines that only close an element.
+changes_of() {
+  local now=$STEP_DIR/now
+  owned "$1" >"$now" || return
+  cmp -s "${1%.crm}.xml" "$now" ||
+    { diff "${1%.crm}.xml" "$now" || true; } | sed -n '/<\//d; s/^< */missing: /p; s/^> */found: /p' | awk '!seen[$0]++'
 }

@@ -56,6 +56,17 @@ packages_update() {
 # reboot_needed: whether a patch asks for a reboot, or the newest kernel does not run.
 reboot_needed() { [ -e "$STEP_DIR/reboot" ] || [ "$(readlink /boot/vmlinuz)" != "vmlinuz-$(uname -r)" ]; }
 
+# What changes whenever the number of pending packages, or the need of a reboot, may change.
+PACKAGE_STATE='/var/cache/zypp/solv /var/lib/rpm/Packages /boot/vmlinuz'
+
+# packages_pending: how many patches are needed, as the node's own copy of the repositories has it. Exit codes from 100 on are
+# about the patches.
+packages_pending() {
+  {
+    within 300 zypper --non-interactive --no-refresh patch-check || [ $? -ge 100 ]
+  } | sed -n 's/^\([0-9][0-9]*\) patch.* needed.*/\1/p'
+}
+
 # runs_smt ROLES: whether SMT is among them.
 runs_smt() { case " $1 " in *' smt '*) ;; *) return 1 ;; esac }
 
@@ -109,6 +120,10 @@ time_config() {
 
 # time_synchronised: whether the clock follows one of the servers, which ntpq marks with a star.
 time_synchronised() { ntpq -pn | grep '^[*]' >/dev/null; }
+
+# time_state: true or false, whether the clock follows one of the servers; and by how many seconds it is ahead, if that is known.
+# ntpq prints how far the server is ahead, in milliseconds.
+time_state() { ntpq -pn | awk '/^[*]/ { follows = "true"; ahead = -$9 / 1000 } END { print follows ? follows : "false", ahead }'; }
 
 # The packages bring no sample of the cluster's configuration to its real place.
 CLUSTER_SAMPLE=

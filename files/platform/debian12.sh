@@ -76,6 +76,14 @@ reboot_needed() {
   [ -e /run/reboot-required ] || { [ -n "$newest" ] && ! uname -v | grep -F " $newest " >/dev/null; }
 }
 
+# What changes whenever the number of pending packages, or the need of a reboot, may change.
+PACKAGE_STATE='/var/lib/apt/lists /var/lib/dpkg/status /run/reboot-required'
+
+# packages_pending: how many packages an update would change, as the node's own lists have it.
+packages_pending() {
+  within 300 apt-get -s -o Debug::NoLocking=true upgrade --with-new-pkgs | awk '/^Inst / { count++ } END { print count + 0 }'
+}
+
 # time_config SERVERS: the time service's configuration.
 time_config() {
   local server
@@ -84,6 +92,14 @@ time_config() {
 
 # time_synchronised: whether the clock follows one of the servers.
 time_synchronised() { chronyc -n tracking | grep '^Leap status *: Normal' >/dev/null; }
+
+# time_state: true or false, whether the clock follows one of the servers; and by how many seconds it is ahead, if that is known.
+time_state() {
+  chronyc -n tracking | awk '
+    /^Leap status *: / { follows = $NF == "Normal" ? "true" : "false" }
+    /^System time *: / { ahead = $6 == "slow" ? "-" $4 : $4 }
+    END { print follows, ahead }'
+}
 
 COROSYNC_CONF=/etc/corosync/corosync.conf
 SBD_CONFIG=/etc/default/sbd

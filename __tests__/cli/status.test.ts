@@ -1,0 +1,176 @@
+import * as fs from "fs";
+import * as path from "path";
+import { Failure } from "../../cli/failure";
+import { parseNodeStatus } from "../../cli/nodeStatus";
+import { exitCodeOf, status, type StatusOptions } from "../../cli/status";
+import type { StackNode } from "../../cli/stack";
+import { FakeSsh } from "../support/fakeSsh";
+import { answers, type Changes } from "../support/nodeStatus";
+
+const nodes = answers().map(({ node }): StackNode => ({
+  ...node,
+  hostKey: "ssh-ed25519 AAAA",
+  user: "root",
+  port: 22,
+  privateKey: `${node.name}-hush\n`,
+}));
+
+let ssh: FakeSsh;
+let stdout: string;
+beforeEach(() => {
+  ssh = new FakeSsh();
+  stdout = "";
+  jest.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+  ssh.remove();
+});
+
+/** What the nodes answer: the tests' documents, with changes. */
+function documents(changes: Readonly<Record<string, Changes>> = {}): void {
+  const time = { ended: Math.floor(Date.now() / 1000), files: 1, bytes: 1, errors: 0 };
+  const until = new Date(Date.now() + 300 * 24 * 60 * 60 * 1000).toISOString();
+  for (const { node, status: document } of answers(changes)) {
+    const { certificates, mirror, ...rest } = document!;
+    const timely = {
+      ...rest,
+      certificates: { certificates: [{ file: "/x", from: "2026-01-01T00:00:00Z", to: until }] },
+      ...(mirror && "schedule" in mirror && { mirror: { ...mirror, last: time } }),
+      ...(changes[node.name]?.certificates !== undefined && { certificates }),
+    };
+    fs.writeFileSync(path.join(ssh.directory, `status-${node.name}`), JSON.stringify(timely));
+  }
+  ssh.answer({ "* smt-ha node/status": "cat status-$node" });
+}
+
+const run = (options: StatusOptions = {}, signal = new AbortController().signal): Promise<number> =>
+  status({ stack: { name: "prod", nodes }, options, command: "npx smt-ha", signal });
+
+test.each<[string, Readonly<Record<string, Changes>>, number]>([
+  ["all is well", {}, 0],
+  ["packages are due", { node1: { packages: { pending: 1, reboot: true } } }, 0],
+  ["something is wrong", { node1: { clock: { synchronised: false } } }, 1],
+  ["clients or data are at risk", { node1: { database: { follows: "" }, clock: { synchronised: false } } }, 2],
+])("ends where %s with %#", async (_, changes, code) => {
+  documents(changes);
+  expect(await run()).toBe(code);
+});
+
+test("asks each node once, with one command", async () => {
+  documents();
+  await run();
+  expect(ssh.calls.sort()).toEqual(["node1", "node2", "node3"].map((name) => `${name}: smt-ha node/status`));
+});
+
+test("asks all nodes at the same time", async () => {
+  documents();
+  // Each waits until the others have been asked.
+  ssh.answer({ "* smt-ha node/status": "until [ $(wc -l <calls) = 3 ]; do sleep 0.1; done; cat status-$node" });
+  expect(await run()).toBe(0);
+});
+
+const refusal = (text: string): string => `echo "${text}" >&2; exit 2`;
+test.each([
+  ["ssh fails", "echo 'No route to host' >&2; exit 255", "does not answer: No route to host"],
+  [
+    "it shows another host key",
+    "echo 'Host key verification failed.' >&2; exit 255",
+    "shows another host key than the stack knows",
+  ],
+  [
+    "its files are older",
+    refusal("smt-ha: node2: step node/status not started\n  cause: there is no step 'node/status'"),
+    "lacks the step node/status",
+  ],
+  ["it has no files", "echo 'bash: smt-ha: command not found' >&2; exit 127", "lacks the step node/status"],
+  [
+    "the step fails",
+    "echo 'smt-ha: node2: step node/status failed' >&2; exit 1",
+    "can't tell its state: smt-ha: node2: step node/status failed",
+  ],
+  ["it answers something else", "echo '{\"node\":1}'", 'answers in another form than this command knows: {"node":1}'],
+])("a node is a row, and a warning, where %s", async (_, command, cause) => {
+  documents();
+  ssh.answer({ "node2 smt-ha node/status": command, "* smt-ha node/status": "cat status-$node" });
+  expect(await run()).toBe(1);
+  expect(stdout).toContain(`warning: node2: ${cause}`);
+  expect(stdout).toMatch(/^node2 +smt +online +\? /m);
+  expect(stdout).toMatch(/^node1 +smt +online +healthy /m);
+});
+
+test("nothing is known where no node answers", async () => {
+  ssh.answer({ "* smt-ha node/status": "echo 'No route to host' >&2; exit 255" });
+  expect(await run()).toBe(3);
+  expect(stdout).toMatch(/^stack prod, .*: no node answers$/m);
+});
+
+test("--json prints the nodes' documents and the findings, and nothing else", async () => {
+  documents({ node1: { clock: { synchronised: false } } });
+  expect(await run({ json: true })).toBe(1);
+  const printed = JSON.parse(stdout) as { nodes: { node: object; status: unknown }[]; [key: string]: unknown };
+  expect(printed).toMatchObject({
+    stack: "prod",
+    findings: [{ level: "warning", nodes: ["node1"], cause: "its clock follows no time server" }],
+  });
+  expect(printed.nodes.map(({ node }) => node)).toEqual(answers().map(({ node }) => node));
+  for (const { status: document } of printed.nodes) {
+    expect(parseNodeStatus(JSON.stringify(document))).toEqual(document);
+  }
+});
+
+test("--html writes the page as a whole, beside the text", async () => {
+  documents();
+  const file = path.join(ssh.directory, "status.html");
+  fs.writeFileSync(file, "before");
+  expect(await run({ html: file })).toBe(0);
+  expect(fs.readFileSync(file, "utf8")).toMatch(/^<!doctype html>[^]*prod: all is well[^]*<\/html>\n$/);
+  expect(stdout).toContain("all is well");
+  expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".new"))).toEqual([]);
+  const failure: unknown = await run({ html: "/nowhere/status.html" }).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(Failure);
+  expect(String(failure)).toMatch(/smt-ha: status not written\n {2}cause: ENOENT.*\n {2}fix: {3}name a file/);
+});
+
+test("--watch asks again until the signal comes", async () => {
+  documents();
+  const controller = new AbortController();
+  const ended = run({ watch: true }, controller.signal);
+  while (ssh.calls.length < 6) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  controller.abort();
+  expect([0, 3]).toContain(await ended);
+  expect(stdout.split("\x1b[H\x1b[2J").length).toBeGreaterThan(1);
+});
+
+test("a node has five seconds to let this machine in", async () => {
+  documents();
+  await run();
+  expect(ssh.read("config")).toContain("\n  ConnectTimeout 5\n");
+});
+
+test("shows no secret", async () => {
+  documents();
+  const file = path.join(ssh.directory, "status.html");
+  await run({ json: true, html: file });
+  await run();
+  const shown = stdout + fs.readFileSync(file, "utf8") + ssh.read("arguments");
+  expect(shown).toContain("node1");
+  expect(shown).not.toContain("hush");
+});
+
+test("an answer in another form is unknown, and the others are known", () => {
+  const [{ status: document }] = answers();
+  const parsed = parseNodeStatus(JSON.stringify({ ...document, clock: { synchronised: "" }, more: 1 }));
+  expect(parsed).toEqual({ ...document, clock: { unknown: "it answers in another form than this command knows" } });
+  expect(parseNodeStatus("[]")).toBeUndefined();
+  expect(parseNodeStatus("not JSON")).toBeUndefined();
+});
+
+test("a notice is no fault", () => {
+  const report = { stack: "prod", time: new Date(), answers: answers() };
+  const finding = { nodes: [], cause: "", fix: "" };
+  expect(exitCodeOf({ ...report, findings: [{ ...finding, level: "notice" }] })).toBe(0);
+  expect(exitCodeOf({ ...report, findings: [{ ...finding, level: "critical" }] })).toBe(2);
+});
