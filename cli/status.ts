@@ -32,7 +32,7 @@ export const exitCodes = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const
 
 /** Seconds in which a node has to let this machine in, and those for its whole answer. */
 const connectTimeout = 5;
-const answerTimeout = 20;
+const answerTimeout = 60;
 /** Seconds between two answers of --watch. */
 const pause = 5;
 const clearScreen = "\x1b[H\x1b[2J";

@@ -20,7 +20,7 @@ const running = (): unknown => nodes.map((node) => [services(node), resourceHist
 export function changes(): void {
   describe("a running system", () => {
     test("shows what was changed by hand in the cluster's configuration; the next up restores that and nothing else", () => {
-      expect(must("lab/smt-ha", "status")).not.toContain("changed by hand");
+      expect(must("lab/drift")).not.toContain("changed by hand");
       const timeout = (): string =>
         onNode("node1", "crm_attribute --type crm_config --name stonith-timeout --query --quiet");
       const configured = timeout();
@@ -31,20 +31,17 @@ export function changes(): void {
       );
       const before = running();
 
-      const status = run("lab/smt-ha", "status");
-      expect(status.code).toBe(1);
-      expect(status.output).toMatch(
-        /warning: node1: fencing of the cluster's configuration was changed by hand: .*found: .*stonith-timeout.*99s/,
-      );
-      expect(status.output).toMatch(
-        /warning: node3: LVS of the cluster's configuration was changed by hand: .*found: .*migration-threshold.*7/,
-      );
+      const status = must("lab/drift");
+      expect(status).toMatch(/node1: cluster\/drift: fencing was changed by hand/);
+      expect(status).toMatch(/found: .*stonith-timeout.*99s/);
+      expect(status).toMatch(/node3: cluster\/drift: LVS was changed by hand/);
+      expect(status).toMatch(/found: .*migration-threshold.*7/);
 
       const up = must("make", "up");
       expect(changedBy(up).sort()).toEqual(["node1-cluster-configure-fencing", "node3-cluster-configure-LVS"]);
       expect(timeout()).toBe(configured);
       expect(onNode("node1", "crm configure show Director")).not.toContain("migration-threshold");
-      expect(must("lab/smt-ha", "status")).not.toContain("changed by hand");
+      expect(must("lab/drift")).not.toContain("changed by hand");
       expect(running()).toEqual(before);
       expectSteadyState();
     });

@@ -18,7 +18,7 @@ test("the tests' documents are as the program reads them", () => {
   }
 });
 
-const unknown = { unknown: "no answer within 8 seconds" };
+const unknown = { unknown: "no answer within 30 seconds" };
 const link = { follows: "192.0.2.12", receives: "Yes", applies: true, behind: 0, encrypted: true, error: "" };
 const table = (port: number, ...weights: number[]): object => ({
   address: `192.0.2.10:${port}`,
@@ -300,9 +300,9 @@ test.each<[string, Readonly<Record<string, Changes>>, string[]]>([
     "what is not known",
     { node1: { cluster: unknown, database: unknown }, node2: { packages: unknown } },
     [
-      "warning: node1: it can't tell the cluster's state: no answer within 8 seconds",
-      "warning: node1: it can't tell the database: no answer within 8 seconds",
-      "notice: node2: it can't tell the pending packages: no answer within 8 seconds",
+      "warning: node1: it can't tell the cluster's state: no answer within 30 seconds",
+      "warning: node1: it can't tell the database: no answer within 30 seconds",
+      "notice: node2: it can't tell the pending packages: no answer within 30 seconds",
     ],
   ],
   [
