@@ -5,6 +5,7 @@ import {
   answerOf,
   clusterOf,
   majorityView,
+  nodeOf,
   type ClusterView,
   type Known,
   type NodeAnswer,
@@ -235,7 +236,7 @@ class Findings {
   }
 
   private fencing(): void {
-    if (this.view && !this.runs("stonith-sbd")) {
+    if (this.view && !nodeOf(this.view, "stonith-sbd")) {
       const cause = "no node runs the fencing resource stonith-sbd: a node that hangs is not fenced";
       this.add("critical", [], cause, "find the reason: crm_mon -1 -r -f");
     }
@@ -256,15 +257,10 @@ class Findings {
     }
   }
 
-  /** Whether a resource runs somewhere, as the majority sees it. */
-  private runs(resource: string): string | undefined {
-    return this.view?.resources.find(({ name, state }) => name === resource && state.startsWith("Started"))?.node;
-  }
-
   private address(): void {
     const known = this.known("address");
     const holding = known.filter((node) => node.known.interfaces.some((name) => name !== "lo"));
-    const holder = this.runs("VirtIP");
+    const holder = nodeOf(this.view, "VirtIP");
     const there = known.find(({ name }) => name === holder);
     if (this.view && !holder) {
       this.add("critical", [], "no node holds the service address", "find the reason: crm_mon -1 -r -f");
@@ -285,7 +281,7 @@ class Findings {
   }
 
   private tables(): void {
-    const holder = this.runs("VirtIP");
+    const holder = nodeOf(this.view, "VirtIP");
     for (const { name, known } of this.known("table")) {
       if (holder && name !== holder && known.services.length > 0) {
         const cause =

@@ -159,6 +159,10 @@ export function clusterOf(answer: NodeAnswer): ClusterView | undefined {
   return cluster?.runs ? cluster : undefined;
 }
 
+/** The node on which a resource runs; undefined if it runs nowhere, or that is not known. */
+export const nodeOf = (view: ClusterView | undefined, resource: string): string | undefined =>
+  view?.resources.find(({ name, state }) => name === resource && state.startsWith("Started"))?.node;
+
 /** The cluster as the nodes see it that are in the majority, if there is one. */
 export function majorityView(answers: readonly NodeAnswer[]): ClusterView | undefined {
   const views = answers.flatMap((answer) => clusterOf(answer) ?? []);

@@ -1,5 +1,5 @@
 import { daysLeft, hostOf, type Finding } from "./findings";
-import { answerOf, majorityView, type NodeAnswer } from "./nodeStatus";
+import { answerOf, majorityView, nodeOf, type NodeAnswer } from "./nodeStatus";
 
 /** What is known of a stack at one time. */
 export interface StatusReport {
@@ -80,8 +80,7 @@ function linkText(link: { follows: string; behind?: number | null }, answers: re
 }
 
 /** The node that holds the service address, as the cluster says. */
-export const holderOf = (answers: readonly NodeAnswer[]): string | undefined =>
-  majorityView(answers)?.resources.find(({ name, state }) => name === "VirtIP" && state.startsWith("Started"))?.node;
+export const holderOf = (answers: readonly NodeAnswer[]): string | undefined => nodeOf(majorityView(answers), "VirtIP");
 
 /** The service address; undefined if no node tells it. */
 export const serviceAddressOf = (answers: readonly NodeAnswer[]): string | undefined =>

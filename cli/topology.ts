@@ -1,5 +1,4 @@
-import type { Level } from "./findings";
-import { hostOf } from "./findings";
+import { hostOf, type Level } from "./findings";
 import { markup, type Markup } from "./html";
 import { answerOf, type NodeAnswer } from "./nodeStatus";
 import { holderOf, rowsOf, serviceAddressOf, type NodeRow, type StatusReport } from "./overview";

@@ -1,6 +1,6 @@
 import * as fs from "fs";
-import { healthSettings } from "../../components/realServer";
 import { DatabaseNode, databaseFiles, DatabaseStack, sharedFolder } from "../support/databaseNode";
+import { pageSettings } from "../support/healthPage";
 import { succeed } from "../support/node";
 
 // Real servers start, stop and wait for each other.
@@ -36,15 +36,7 @@ beforeAll(async () => {
   const { failed } = await new DatabaseStack().up(nodes);
   expect(failed).toEqual([]);
   nodes.forEach(({ node }, index) => {
-    const settings = healthSettings({
-      page: "/smt/health/test.html",
-      request: "test.html",
-      checkTimeout: 5,
-      database: true,
-      peers: [nodes[1 - index].address],
-      virtualIp: "192.0.2.10",
-      nic: "eth0",
-    });
+    const settings = pageSettings({ peers: [nodes[1 - index].address] });
     succeed(node.step("web/health", {}, { settings, password: "hush-3" }));
     // No answer of the database is young enough for the next check.
     node.check("echo interval=0 >>/etc/smt-ha/health.conf");
@@ -167,15 +159,7 @@ test("a server whose peer's database is gone stays in; that peer does not", () =
 
 test("without a database, only the files count", () => {
   const [{ node }] = nodes;
-  const settings = healthSettings({
-    page: "/smt/health/test.html",
-    request: "test.html",
-    checkTimeout: 5,
-    database: false,
-    peers: [],
-    virtualIp: "192.0.2.10",
-    nic: "eth0",
-  });
+  const settings = pageSettings({ database: false, peers: [] });
   succeed(node.step("web/health", {}, { settings }));
   node.check("mysqladmin shutdown");
   expect(page(nodes[0])).toBe(healthy);

@@ -1,5 +1,4 @@
-import { healthSettings } from "../../components/realServer";
-import { answer, healthy, sick, startPage } from "../support/healthPage";
+import { answer, healthy, pageSettings, sick, startPage } from "../support/healthPage";
 import { Result, TestNode } from "../support/node";
 
 let node: TestNode;
@@ -12,18 +11,7 @@ beforeEach(async () => {
     startPage(server);
   }
   node.check("mkdir -p /etc/smt-ha /run/doubles/cib /run/doubles/active /var/lib/smt-ha");
-  node.write(
-    "/etc/smt-ha/health.conf",
-    healthSettings({
-      page: "/smt/health/test.html",
-      request: "test.html",
-      checkTimeout: 5,
-      database: true,
-      peers: ["192.0.2.12"],
-      virtualIp: "192.0.2.10",
-      nic: "eth0",
-    }),
-  );
+  node.write("/etc/smt-ha/health.conf", pageSettings());
   node.write("/run/doubles/active/pacemaker", "");
   cluster("node1: online", "node2: online", "node3: online");
   node.write("/run/doubles/lvs-on", "node3\n");

@@ -1,7 +1,6 @@
 import { ldirectordConf } from "../../components/ldirectordConf";
-import { healthSettings } from "../../components/realServer";
 import { guide } from "../support/balancing";
-import { answer, sick, startPage } from "../support/healthPage";
+import { answer, pageSettings, sick, startPage } from "../support/healthPage";
 import { TestNode, type TestNodeArgs } from "../support/node";
 
 let node: TestNode;
@@ -33,15 +32,7 @@ function document(): Record<string, unknown> {
 }
 const answerTo = (question: string): unknown => document()[question];
 
-const settings = healthSettings({
-  page: "/smt/health/test.html",
-  request: "test.html",
-  checkTimeout: 5,
-  database: true,
-  peers: ["192.0.2.12"],
-  virtualIp: "192.0.2.10",
-  nic: "eth0",
-});
+const settings = pageSettings();
 
 /** What crm_mon -1 -n of Pacemaker 2.1.5 prints. */
 const monitor = `Cluster Summary:

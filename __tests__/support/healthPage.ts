@@ -1,4 +1,18 @@
+import { healthSettings, type HealthSettings } from "../../components/realServer";
 import type { TestNode } from "./node";
+
+/** What a real server's health page knows of the service, with the guide's values. */
+export const pageSettings = (changes: Partial<HealthSettings> = {}): string =>
+  healthSettings({
+    page: "/smt/health/test.html",
+    request: "test.html",
+    checkTimeout: 5,
+    database: true,
+    peers: ["192.0.2.12"],
+    virtualIp: "192.0.2.10",
+    nic: "eth0",
+    ...changes,
+  });
 
 /** Stand-in for Apache, where a test needs no more of it: answers each request with what /run/doubles/page says. */
 const webServer = `
