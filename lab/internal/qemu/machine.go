@@ -54,7 +54,7 @@ func (m Machine) CustomizationFile() string { return filepath.Join(m.Dir, custom
 // socket paths within their limit of 107 bytes.
 func (m Machine) Arguments(host Host, customized bool) []string {
 	kernel := []string{
-		"root=/dev/vda", "rw", "console=ttyS0", "quiet", "net.ifnames=0", "systemd.getty_auto=no",
+		"root=/dev/vda1", "rw", "console=ttyS0", "quiet", "net.ifnames=0", "systemd.getty_auto=no",
 		// These protect real hardware, and only slow down emulated hardware.
 		"mitigations=off", "audit=0",
 	}
