@@ -7,6 +7,8 @@ export interface Platform {
    * name.
    */
   readonly sbd: "cluster-glue" | "sbd";
+  /** Whether Pacemaker has the property fence-reaction, since 2.0.3 and 1.1.22. */
+  readonly fenceReaction: boolean;
   /**
    * Whether OCFS2 needs the o2cb resource. mkfs then runs while o2cb and the DLM run. The file system belongs to the
    * cluster that runs them.
@@ -28,6 +30,7 @@ export const platforms = {
   debian12: {
     corosync: 3,
     sbd: "sbd",
+    fenceReaction: true,
     o2cb: false,
     resourceDiscovery: true,
     firewall: "nftables",
@@ -37,6 +40,7 @@ export const platforms = {
   sles11: {
     corosync: 1,
     sbd: "cluster-glue",
+    fenceReaction: false,
     o2cb: true,
     resourceDiscovery: false,
     firewall: "SuSEfirewall2",
@@ -47,6 +51,8 @@ export const platforms = {
   sles12: {
     corosync: 2,
     sbd: "sbd",
+    // Not in the Pacemaker of each of its updates.
+    fenceReaction: false,
     o2cb: false,
     resourceDiscovery: true,
     firewall: "SuSEfirewall2",

@@ -9,8 +9,8 @@ export interface FencingArgs {
 }
 
 /**
- * Seconds of uptime before a node starts the cluster. If it joins while its peers still fence it, its cluster services stop
- * for good. The peers miss a node after the token timeout and the consensus timeout, which is 1.2 times as long. Fencing
+ * Seconds of uptime before a node starts the cluster. If it joins while its peers still fence it, it resets itself, or its
+ * cluster services stop for good. The peers miss a node after the token timeout and the consensus timeout, which is 1.2 times as long. Fencing
  * then takes msgwait. A fifth is margin.
  */
 export function earliestStart(msgwait: number, tokenTimeout: number): number {
@@ -40,12 +40,15 @@ SBD_TIMEOUT_ACTION=flush,reboot
 
 /**
  * Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. Fencing
- * that failed while the disk was away is tried again. Older Pacemakers look for expired failures at their recheck only. A
+ * that failed while the disk was away is tried again. A node that is back before its fencing is over hears of it: it resets
+ * itself, instead of stopping Pacemaker for good. Older Pacemakers look for expired failures at their recheck only. A
  * busy node needs seconds to start the agent: if it were cut off after it wrote its message, the node would be reset twice.
  */
-export function fencing({ sbd }: Pick<Platform, "sbd">, args: FencingArgs): string {
+export function fencing({ sbd, fenceReaction }: Pick<Platform, "sbd" | "fenceReaction">, args: FencingArgs): string {
   const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
-  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 30}s no-quorum-policy=freeze cluster-recheck-interval=2min
+  return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 30}s no-quorum-policy=freeze cluster-recheck-interval=2min${
+    fenceReaction ? " fence-reaction=panic" : ""
+  }
 primitive stonith-sbd stonith:external/sbd${device} op start timeout=60 interval=0 op monitor interval=3600 timeout=60 meta failure-timeout=120
 `;
 }

@@ -282,24 +282,29 @@ describe("cluster/join", () => {
 
   describe("a boot", () => {
     /** A command of a unit, with the time since the boot and the mounts that the test gives. */
-    const run = (unit: string, name: string): void => {
+    const run = (unit: string, name: string, verb: string): void => {
       const settings = node.read(`/etc/systemd/system/${unit}.service.d/smt-ha.conf`);
-      const command = new RegExp(`^${name}=(.*)$`, "m").exec(settings)?.[1];
+      const command = new RegExp(`^${name}=-?(.* ${verb}\\b.*)$`, "m").exec(settings)?.[1];
       node.check(
         "sed -i 's|/proc/uptime|/run/uptime|; s|/proc/mounts|/run/mounts|' /usr/local/lib/smt-ha/orderly-stop",
       );
-      node.check(String(command));
+      node.check(`SBD_DEVICE=/run/sbd-disk ${command}`);
     };
     /** For how many seconds the start waits; empty if it doesn't. */
-    const wait = (): string => {
-      run("corosync", "ExecStartPre");
+    const wait = (unit = "corosync"): string => {
+      run(unit, "ExecStartPre", "wait");
       return node.check("cd /run && touch slept && cat slept && rm slept").trim();
     };
-    const forget = (): void => run("pacemaker", "ExecStartPre");
+    /** SBD starts. */
+    const look = (slots: string): void => {
+      node.write("/run/doubles/sbd/slots", slots);
+      run("sbd", "ExecStartPre", "look");
+    };
+    const forget = (): void => run("pacemaker", "ExecStartPre", "forget");
     const remember = (ended = "Result=success\nExecMainCode=1\nExecMainStatus=0\n", mounts = ""): void => {
       node.write("/run/doubles/show-pacemaker.service", ended);
       node.write("/run/mounts", mounts);
-      run("pacemaker", "ExecStopPost");
+      run("pacemaker", "ExecStopPost", "remember");
     };
     beforeEach(() => {
       join();
@@ -315,6 +320,18 @@ describe("cluster/join", () => {
       expect(wait()).toBe("2");
       node.write("/run/uptime", "35.10 7.00\n");
       expect(wait()).toBe("");
+    });
+
+    test("while the others fence this node waits until that is over, on a disk that comes late too", () => {
+      node.write("/run/sbd-disk", "SBD_SBD_");
+      node.write("/run/doubles/sbd/header", "Timeout (msgwait)  : 30\n");
+      remember();
+      look("0\tnode1\treset\tnode3\n1\tnode3\tclear\t\n");
+      expect([wait("corosync"), wait("pacemaker")]).toEqual(["36", "36"]);
+      node.write("/run/uptime", "60.10 7.00\n");
+      expect([wait("corosync"), wait("pacemaker")]).toEqual(["9", "9"]);
+      look("0\tnode1\tclear\t\n1\tnode3\treset\tnode1\n");
+      expect([wait("corosync"), wait("pacemaker")]).toEqual(["", ""]);
     });
 
     test("after an orderly stop starts it at once, and the next one after a fencing not", () => {

@@ -54,13 +54,19 @@ cluster_enable() {
   local unit orderly_stop='/bin/bash /usr/local/lib/smt-ha/orderly-stop'
   for unit in resource-agents-deps.target sbd.service; do
     # Not "Requires" for the initiator's own service: that gives up after some minutes without the target.
-    printf '[Unit]\nRequires=%s\nAfter=%s %s.service\n' "$DISK_SERVICE" "$DISK_SERVICE" "$ISCSI_SERVICE" | unit_extend $unit
+    {
+      printf '[Unit]\nRequires=%s\nAfter=%s %s.service\n' "$DISK_SERVICE" "$DISK_SERVICE" "$ISCSI_SERVICE"
+      [ $unit != sbd.service ] || printf '\n[Service]\nExecStartPre=-%s\n' "$orderly_stop look"
+    } | unit_extend $unit
   done
   # systemd's own limit is 90 seconds.
   printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\n' $(($1 + 90)) "$orderly_stop wait $1" |
     unit_extend corosync.service
   {
-    printf '[Service]\nExecStartPre=%s\nExecStopPost=%s\n' "$orderly_stop forget" "$orderly_stop remember"
+    # A disk that comes late has SBD look after Corosync has started. Pacemaker starts after both.
+    printf '[Service]\nTimeoutStartSec=%s\nExecStartPre=%s\nExecStartPre=%s\n' \
+      $(($1 + 90)) "$orderly_stop wait 0" "$orderly_stop forget"
+    printf 'ExecStopPost=%s\n' "$orderly_stop remember"
     # ldirectord loads modules in its first check. If the check's time ends meanwhile, Perl never loads that module again, and
     # every later check fails too. So Pacemaker's agents load them when they start.
     [ ! -e /usr/sbin/ldirectord ] || printf 'Environment="PERL5OPT=%s"\n' \

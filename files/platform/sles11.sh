@@ -200,7 +200,11 @@ cluster_enable() {
 # Default-Stop:
 # Short-Description: Waits until the other nodes have fenced this one
 ### END INIT INFO
-[ "\$1" != start ] || awk '{ rest = $1 - \$1; if (rest > 0) system("sleep " rest) }' /proc/uptime
+[ "\$1" = start ] || exit 0
+. $SBD_CONFIG
+export SBD_DEVICE
+/bin/bash /usr/local/lib/smt-ha/orderly-stop look
+/bin/bash /usr/local/lib/smt-ha/orderly-stop wait $1
 END
   service_enable smt-ha-wait
   service_enable openais
