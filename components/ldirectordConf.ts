@@ -17,6 +17,8 @@ export interface LoadBalancing {
   readonly quiescent: boolean;
   /** IPVS scheduler, such as `wlc`. */
   readonly scheduler: string;
+  /** Time for which a client stays with its real server after its last connection, in seconds; 0: not at all. */
+  readonly persistence: number;
   /** How packets reach the real servers. */
   readonly forwarding: Forwarding;
   /** Path of the health page on the real servers, without a leading slash. */
@@ -50,6 +52,7 @@ export function ldirectordConf(
       `virtual = ${virtualIp}:${port}`,
       "\tchecktype = negotiate",
       ...(fallback ? [`\tfallback = ${fallback}:${port} gate`] : []),
+      ...(balancing.persistence > 0 ? [`\tpersistent = ${balancing.persistence}`] : []),
       "\tprotocol = tcp",
       ...realServers.map(({ address }) => `\treal = ${address}:${port} ${balancing.forwarding}`),
       `\treceive = "${balancing.receive}"`,

@@ -42,6 +42,13 @@ export const balancingGroup = {
       default: "wlc",
       description: `IPVS scheduler: ${schedulers.slice(0, -1).join(", ")} or ${schedulers[schedulers.length - 1]}.`,
     },
+    persistence: {
+      ...integer(0, 86400, 600, "seconds"),
+      default: 600,
+      description:
+        "Seconds for which a client stays with its real server after its last connection. A registration takes several connections, and the " +
+        "other server's database may not have the first one's rows yet. Clients behind one NAT address share a server. 0: each connection may go to another server.",
+    },
     forwarding: {
       ...oneOf<Forwarding>("gate", "ipip", "masq"),
       default: "gate",
@@ -143,6 +150,7 @@ export const loadBalancing = (values: Values<BalancingKeys>): LoadBalancing => (
   autoReload: values.autoReload,
   quiescent: values.quiescent,
   scheduler: values.scheduler,
+  persistence: values.persistence,
   forwarding: values.forwarding,
   request: values.request,
   receive: values.receive,

@@ -1,5 +1,5 @@
-import { spawn, spawnSync } from "child_process";
-import { Client, configFile, must, onNode, root, run, upWith } from "./lab";
+import { spawnSync } from "child_process";
+import { Aside, Client, configFile, eventually, must, onNode, root, run, upWith } from "./lab";
 import {
   activeDirector,
   changedBy,
@@ -72,33 +72,41 @@ export function changes(): void {
       expect(changedBy(must("lab/stack", "dev", "preview", "--config-file", file)).sort()).toEqual(steps);
 
       const client = new Client();
-      const download = spawn(
-        "lab/client",
-        ["sh", "-c", "curl -sf --limit-rate 200k http://192.0.2.10/download | sha256sum"],
-        { cwd: root },
-      );
-      let downloaded = "";
-      download.stdout.on("data", (text: Buffer) => (downloaded += text.toString()));
-      const ended = new Promise((resolve) => download.once("close", resolve));
+      const fetch = "curl -sf --limit-rate 200k http://192.0.2.10/download | sha256sum";
+      const download = new Aside("lab/client", "sh", "-c", fetch);
 
       const up = must("lab/stack", "dev", "up", "--config-file", file);
       expect(changedBy(up).sort()).toEqual(steps);
       expect(onNode(balancer, "grep -c 'reread new configuration' /var/log/ldirectord.log")).not.toBe("0");
       expect(answering()).toEqual([9100]);
       // Of no use if it was over before.
-      expect(download.exitCode).toBeNull();
+      expect(download.lines()).toEqual([]);
 
       expect(changedBy(must("make", "up")).sort()).toEqual(steps);
       expect(answering()).toEqual([]);
       expect([running(), ldirectord()]).toEqual(before);
-      await ended;
-      expect(downloaded.trim()).toBe(hash);
+      await eventually(240, () => expect(download.lines()).toEqual([hash]));
+      download.stop();
       expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
 
       onNode("node1", `systemctl stop ${ports.map((port) => `agent-${port}`).join(" ")}; rm -r /run/agent`);
       for (const node of realServers) {
         onNode(node, "rm /var/www/html/download");
       }
+      expectSteadyState();
+    });
+
+    test("gives the VMs larger disks, and their root file systems fill these, while all goes on", () => {
+      const before = running();
+      const sizes = (): number[] => nodes.map((node) => Number(onNode(node, "df --output=size -BM / | tr -dc 0-9")));
+      const small = sizes();
+      const up = upWith("disk", { "smt-ha:diskGiB": 9 });
+      expect(up.output).not.toMatch(/root file system/);
+      expect(changedBy(up.output).sort()).toEqual(nodes.flatMap((node) => [node, `${node}-node-system-disk`]).sort());
+      sizes().forEach((size, index) => expect(size - small[index]).toBeGreaterThan(900));
+      // Without the key, the disks stay as they are.
+      expect(changedBy(must("make", "up")).sort()).toEqual(nodes.map((node) => `${node}-node-system-disk`));
+      expect(running()).toEqual(before);
       expectSteadyState();
     });
 

@@ -125,7 +125,9 @@ export class Aside {
 
   /** Ends it, and gives all its lines. */
   stop(): string[] {
-    process.kill(-this.process.pid!, "SIGKILL");
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      process.kill(-this.process.pid!, "SIGKILL");
+    }
     Aside.running.delete(this);
     const lines = this.lines();
     fs.rmSync(this.file);
@@ -136,7 +138,7 @@ export class Aside {
 /** The head of a shell's loop that ends by itself if the test run is killed. */
 export const whileTested = `while kill -0 ${process.pid}`;
 
-/** A client that asks the service for a file of a repository again and again, until it is stopped. */
+/** Clients of 32 addresses, one after the other, who ask the service for a file of a repository until they are stopped. */
 export class Client {
   private readonly aside: Aside;
 
@@ -144,8 +146,10 @@ export class Client {
   constructor(timeout = 5, scheme: "http" | "https" = "http") {
     // An emulated node has to compute long for each handshake.
     const pause = scheme === "http" ? 0.2 : 1;
-    const ask = `curl -sk -o /dev/null --max-time ${timeout} -w '%{http_code}' ${scheme}://192.0.2.10/repo/RPMMD/lab-updates/repodata/repomd.xml`;
-    const loop = `${whileTested}; do printf '%s %s\\n' "$(${ask})" "$(date +%s%3N)"; sleep ${pause}; done`;
+    // With persistence, one address would ask one real server only.
+    const from = "--interface 192.0.2.$((128 + count++ % 32))";
+    const ask = `curl -sk -o /dev/null --max-time ${timeout} ${from} -w '%{http_code} ' ${scheme}://192.0.2.10/repo/RPMMD/lab-updates/repodata/repomd.xml`;
+    const loop = `${whileTested}; do ${ask}; date +%s%3N; sleep ${pause}; done`;
     this.aside = new Aside("lab/client", "bash", "-c", loop);
   }
 

@@ -48,9 +48,11 @@ export const tableOf = (...servers: string[]): string[] =>
   [443, 80].flatMap((port) => servers.map((server) => `${port} 192.0.2.1${server.slice(-1)}`));
 export const full = tableOf(...realServers);
 
-/** Asks the service for its health page, as a client; throws where it does not answer. */
-export const ask = (scheme: "http" | "https"): string =>
-  must("lab/client", "curl", "-skf", "--max-time", "5", `${scheme}://192.0.2.10/test.html`);
+/** Asks the service for its health page, as the client of this number (0 to 63); throws where it does not answer. */
+export const ask = (scheme: "http" | "https", client = 0): string => {
+  const from = `192.0.2.${128 + client}`;
+  return must("lab/client", "curl", "-skf", "--max-time", "5", "--interface", from, `${scheme}://192.0.2.10/test.html`);
+};
 
 /** The state that every test must leave behind. */
 export function expectSteadyState({ nodes } = threeNodes): void {

@@ -219,6 +219,7 @@ describe("ldirectord.cf", () => {
       autoReload: false,
       quiescent: true,
       scheduler: "rr",
+      persistence: 600,
       forwarding: "ipip",
       request: "health/page.html",
       receive: "all well",

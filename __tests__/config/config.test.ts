@@ -86,6 +86,7 @@ test("the lab's configuration, exactly", () => {
       autoReload: true,
       quiescent: false,
       scheduler: "wlc",
+      persistence: 600,
       forwarding: "gate",
       request: "test.html",
       receive: "still alive",

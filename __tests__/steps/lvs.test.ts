@@ -327,13 +327,23 @@ describe("the resource agent table", () => {
     expect(table()).toEqual([mail, virtual(443), virtual(80), ...servers(443, "11"), ...servers(80, "11")]);
   });
 
-  test("lets a client that uses a port again have another server", () => {
-    node.check("sed -i 's|=/proc/sys/net/ipv4/vs/|=/run/doubles/|' /usr/local/lib/smt-ha/ocf/table");
+  test("lets a client go from a server that gets no new connections, as far as the kernel can", () => {
+    node.check("sed -i 's|=/proc/sys/net/ipv4/vs$|=/run/doubles|' /usr/local/lib/smt-ha/ocf/table");
+    node.write("/run/doubles/expire_quiescent_template", "0\n");
     agent("start");
+    expect(node.read("/run/doubles/expire_quiescent_template")).toBe("1\n");
     expect(node.run("ls /run/doubles/conn_reuse_mode").code).not.toBe(0);
     node.write("/run/doubles/conn_reuse_mode", "1\n");
     agent("start");
     expect(node.read("/run/doubles/conn_reuse_mode")).toBe("3\n");
+  });
+
+  test("keeps a client with its server from the start on, where the configuration says so", () => {
+    const balancing = { ...guide, persistence: 600 };
+    node.write(file, ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }], balancing));
+    agent("start");
+    const persistent = [443, 80].map((port) => `${virtual(port)} -p 600`);
+    expect(table()).toEqual([mail, ...persistent, ...servers(443, "11"), ...servers(80, "11")]);
   });
 
   test("leaves a table alone that ldirectord has made, and one that it has not made", () => {

@@ -1,6 +1,6 @@
 import type { LoadBalancing } from "../../components/ldirectordConf";
 
-/** The guide's values, in the program's terms. */
+/** The guide's values, in the program's terms. It has no persistence. */
 export const guide: LoadBalancing = {
   checkInterval: 20,
   checkTimeout: 5,
@@ -8,6 +8,7 @@ export const guide: LoadBalancing = {
   autoReload: true,
   quiescent: false,
   scheduler: "wlc",
+  persistence: 0,
   forwarding: "gate",
   request: "test.html",
   receive: "still alive",

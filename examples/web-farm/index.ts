@@ -34,6 +34,7 @@ const balancing: LoadBalancing = {
   autoReload: true,
   quiescent: false,
   scheduler: "wlc",
+  persistence: 0,
   forwarding: "gate",
   request: "health.html",
   receive: "in service",

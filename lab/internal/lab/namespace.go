@@ -46,7 +46,7 @@ func makeNamespace() error {
 			return err
 		}
 	}
-	return nil
+	return run("ip", "-n", settings.Namespace, "route", "replace", "local", settings.Clients, "dev", "lo")
 }
 
 // inside returns the command line that runs a command in the lab's namespace.

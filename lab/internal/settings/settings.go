@@ -11,7 +11,8 @@ const (
 	Namespace = "smt-ha-lab"
 	Bridge    = "lab0"
 	Subnet    = "192.0.2.0/24"
-	Gateway   = "192.0.2.1" // the machine that runs the lab: gateway, time server, and client of the nodes
+	Gateway   = "192.0.2.1"      // the machine that runs the lab: gateway, time server, and client of the nodes
+	Clients   = "192.0.2.128/26" // further addresses of that client: a balancer tells clients apart by theirs
 	VCenter   = "192.0.2.2"
 	Portal    = "192.0.2.3"
 	Upstream  = "192.0.2.4"
