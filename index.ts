@@ -8,6 +8,7 @@ import { MysqlMasterPair } from "./components/mysqlMasterPair";
 import { NodeFirewall } from "./components/nodeFirewall";
 import { OcfsMount } from "./components/ocfsMount";
 import { RealServer } from "./components/realServer";
+import { SmtJobs } from "./components/smtJobs";
 import { SmtNode } from "./components/smtNode";
 import { SmtRepositories } from "./components/smtRepositories";
 import { lookUpPlacement, separateHosts } from "./components/vspherePlacement";
@@ -101,9 +102,9 @@ const mount = new OcfsMount("smt-mount", {
   wipe: config.disk.wipe,
 });
 
-// (2, 5, 6, 16) SMT on each SMT node; the first one mirrors.
+// (2, 5, 6, 16) SMT on each SMT node.
 const smt = smtNodes.map(
-  (node, index) =>
+  (node) =>
     new SmtNode(`${node.nodeName}-smt`, {
       node,
       uid: config.smt.uid,
@@ -111,7 +112,7 @@ const smt = smtNodes.map(
       mount,
       mirrorSources: config.smt.mirrorSources,
       credentials: config.smt.credentials,
-      mirrorTime: index === 0 ? config.smt.mirrorTime : undefined,
+      mirrorTime: config.smt.mirrorTime,
       databaseRootPassword: config.database.rootPassword,
     }),
 );
@@ -195,6 +196,9 @@ const balancer = new LvsDirector(
   },
   { dependsOn: [...authority.ready] },
 );
+
+// (16) One SMT node runs SMT's jobs, such as the nightly mirroring.
+new SmtJobs("smt-jobs", { cluster, configureAfter: balancer.configured, smtNodes, directors });
 
 export const nodes = Object.fromEntries(
   clusterNodes.map(({ nodeName, role, address, host }) => [nodeName, { role, address, hostKey: host.hostKey }]),

@@ -20,6 +20,10 @@ const systems = z.object({
   systems: z.array(z.object({ directory: z.string(), free: z.number(), size: z.number() })),
 });
 
+/** What a mirror run got. `ended` is in seconds since 1970. */
+const mirrorRun = z.object({ ended: z.number(), files: z.number(), bytes: z.number(), errors: z.number() });
+export type MirrorRun = z.infer<typeof mirrorRun>;
+
 /** What `files/steps/node/status` prints. A question that a node is not asked is missing. */
 const nodeStatus = z.object({
   node: z.string(),
@@ -111,10 +115,9 @@ const nodeStatus = z.object({
   mirror: asked(
     z.object({
       running: z.boolean(),
-      /** Time of the nightly run, HH:MM; none where another node mirrors. */
+      /** Time of the nightly run, HH:MM; none where SMT's jobs are not. */
       schedule: z.string().optional(),
-      /** `ended` is in seconds since 1970. */
-      last: z.object({ ended: z.number(), files: z.number(), bytes: z.number(), errors: z.number() }).optional(),
+      last: mirrorRun.optional(),
     }),
   ),
   /** `ahead` is in seconds. */
@@ -168,3 +171,12 @@ export function majorityView(answers: readonly NodeAnswer[]): ClusterView | unde
   const views = answers.flatMap((answer) => clusterOf(answer) ?? []);
   return views.find(({ quorum }) => quorum) ?? views[0];
 }
+
+/** The last mirror run that has ended, and the node that it ran on; undefined if no node knows one. */
+export const newestMirrorRun = (answers: readonly NodeAnswer[]): { name: string; run: MirrorRun } | undefined =>
+  answers
+    .flatMap((answer) => {
+      const run = answerOf(answer, "mirror")?.last;
+      return run ? [{ name: answer.node.name, run }] : [];
+    })
+    .sort((one, other) => other.run.ended - one.run.ended)[0];

@@ -1,5 +1,5 @@
 import { daysLeft, hostOf, type Finding } from "./findings";
-import { answerOf, majorityView, nodeOf, type NodeAnswer } from "./nodeStatus";
+import { answerOf, majorityView, newestMirrorRun, nodeOf, type NodeAnswer } from "./nodeStatus";
 
 /** What is known of a stack at one time. */
 export interface StatusReport {
@@ -94,7 +94,6 @@ export function factsOf({ answers }: StatusReport): (readonly [string, string])[
   const view = majorityView(answers);
   const fencing = first((answer) => answerOf(answer, "fencing"));
   const shared = first((answer) => answerOf(answer, "shared")?.systems[0]);
-  const mirror = answers.find((answer) => answerOf(answer, "mirror")?.schedule);
   const revisions = [...new Set(answers.flatMap(({ status }) => status?.revision ?? []))];
   const systems = [...new Set(answers.flatMap(({ status }) => status?.system ?? []))];
   return [
@@ -102,21 +101,26 @@ export function factsOf({ answers }: StatusReport): (readonly [string, string])[
     ["cluster", view ? (view.quorum ? "has quorum" : "has no quorum") : unknown],
     ["fencing", fencing ? `${fencing.device}, ${fencing.slots.length} slots` : unknown],
     ["shared", shared ? `${shared.directory}: ${shared.free} of ${shared.size} MiB free` : unknown],
-    ["mirror", mirror ? mirrorText(mirror) : unknown],
+    ["mirror", mirrorText(answers)],
     ["system", systems.join(", ") || unknown],
     ["files", revisions.length > 0 ? `revision ${revisions.join(", ")}` : unknown],
   ];
 }
 
-function mirrorText(answer: NodeAnswer): string {
-  const mirror = answerOf(answer, "mirror");
-  const last = mirror?.last;
-  const run = mirror?.running
-    ? "runs now"
-    : last
-      ? `last run ended ${timeText(new Date(last.ended * 1000))}: ${last.files} files, ${sizeText(last.bytes)}, ${last.errors} errors`
+function mirrorText(answers: readonly NodeAnswer[]): string {
+  const holder = answers.find((answer) => answerOf(answer, "mirror")?.schedule);
+  if (!holder) {
+    return unknown;
+  }
+  const newest = newestMirrorRun(answers);
+  const running = answers.find((answer) => answerOf(answer, "mirror")?.running);
+  const on = (name: string): string => (name === holder.node.name ? "" : ` on ${name}`);
+  const run = running
+    ? `runs now${on(running.node.name)}`
+    : newest
+      ? `last run${on(newest.name)} ended ${timeText(new Date(newest.run.ended * 1000))}: ${newest.run.files} files, ${sizeText(newest.run.bytes)}, ${newest.run.errors} errors`
       : "no run in its log";
-  return `${answer.node.name}, every night at ${mirror?.schedule}; ${run}`;
+  return `${holder.node.name}, every night at ${answerOf(holder, "mirror")?.schedule}; ${run}`;
 }
 
 const sizeText = (bytes: number): string =>

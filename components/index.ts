@@ -13,6 +13,7 @@ export * from "./ocfsMount";
 export { platformNames, platforms, type Platform, type PlatformName } from "./platform";
 export * from "./realServer";
 export { RemoteHost, type RemoteHostArgs, type SshAccess, type StepArgs, type StepNode } from "./remoteHost";
+export * from "./smtJobs";
 export * from "./smtNode";
 export * from "./smtRepositories";
 export { type Ready, StepComponent } from "./stepComponent";

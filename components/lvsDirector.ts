@@ -42,6 +42,8 @@ export interface LvsDirectorArgs {
  * that in `dependsOn`.
  */
 export class LvsDirector extends StepComponent {
+  /** The group is loaded. Parts of the cluster's configuration are loaded one at a time. */
+  readonly configured: Ready;
   /** Every director and spare is verified, with all real servers in the table of the active one. */
   readonly ready: Ready;
   /** Name of the node that held the service address when the nodes were verified: a director, or a spare. */
@@ -85,6 +87,7 @@ export class LvsDirector extends StepComponent {
         ...(spares.length > 0 ? realServers.flatMap(({ addressed }) => addressed) : []),
       ]),
     );
+    this.configured = [group];
     const verified = balancers.map((node) =>
       this.step(
         node,

@@ -23,8 +23,8 @@ export interface SmtNodeArgs {
   readonly mirrorSources: pulumi.Input<boolean>;
   /** Unset: existing credentials on the node are kept. */
   readonly credentials?: MirrorCredentials;
-  /** Time of the nightly mirroring, HH:MM. Unset: another node mirrors. */
-  readonly mirrorTime?: pulumi.Input<string>;
+  /** Time of the nightly mirroring, HH:MM. It runs where the cluster has put `SmtJobs`. */
+  readonly mirrorTime: pulumi.Input<string>;
   /** Password of the database's root. Unset: root logs in by the socket. */
   readonly databaseRootPassword?: pulumi.Input<string>;
 }
@@ -80,7 +80,7 @@ export class SmtNode extends StepComponent {
       this.step(node, "smt/configure", { inputs: { "smt.conf": pulumi.secret(settings) } }, [installed]),
       this.step(node, "smt/web", {}, [installed]),
       this.step(node, "smt/links", { options: { mount: mount.mountPoint } }, [installed, ...mount.ready]),
-      this.step(node, "smt/schedule", { options: { time: args.mirrorTime ?? "never" } }, [installed]),
+      this.step(node, "smt/schedule", { options: { time: args.mirrorTime } }, [installed]),
     ];
     this.registerOutputs();
   }

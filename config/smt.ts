@@ -31,7 +31,7 @@ export const smtGroup = {
     mirrorTime: {
       ...text("a time of day, HH:MM", "01:00", /^([01]\d|2[0-3]):[0-5]\d$/),
       default: "01:00",
-      description: "Time of day, HH:MM, at which the first SMT node mirrors every night, by its local time.",
+      description: "Time of day, HH:MM, at which one SMT node mirrors every night, by its local time.",
     },
     repositories: repositoriesKey,
   },

@@ -239,7 +239,18 @@ test.each<[string, Readonly<Record<string, Changes>>, string[]]>([
     { node1: { mirror: mirror("2026-09-30T11:00:00Z", 3) } },
     [
       "warning: node1: its last mirror run ended with 3 errors",
-      "warning: node1: its last mirror run ended 2 days ago; it should run every night at 02:30",
+      "warning: node1: the last mirror run ended 2 days ago; it should run every night at 02:30",
+    ],
+  ],
+  [
+    "an old mirror run of a node that has no jobs now",
+    {
+      node1: { mirror: mirror("2026-09-30T10:00:00Z") },
+      node2: { mirror: { ...mirror("2026-09-30T11:00:00Z", 3), schedule: undefined } },
+    },
+    [
+      "warning: node2: its last mirror run ended with 3 errors",
+      "warning: node1: the last mirror run ended 2 days ago; it should run every night at 02:30",
     ],
   ],
   ["no schedule", { node1: { mirror: { running: false } } }, ["warning: : no node mirrors at night"]],

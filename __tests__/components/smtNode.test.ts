@@ -13,6 +13,7 @@ const setUp = (node: ClusterNode, args: Partial<SmtNodeArgs> = {}): SmtNode =>
     uid: 480,
     serviceName: settings.serviceName,
     mirrorSources: settings.mirrorSources,
+    mirrorTime: "01:00",
     mount: { mountPoint: "/smt", ready: [marker(`${node.nodeName}-mount`)] },
     ...args,
   });
@@ -27,7 +28,7 @@ describe("SMT on a node", () => {
     recording.find(`Command node1-smt-${step}`).inputs.create;
 
   test("installs before it configures, and links once the file system is mounted", async () => {
-    const recording = await smt({ mirrorTime: "01:00" });
+    const recording = await smt();
     expect(recording.below("SmtNode node1-smt").sort()).toEqual([
       ...["configure", "install", "links", "schedule", "web"].map((step) => `Command node1-smt-${step}`),
       "RandomPassword node1-smt-database",
@@ -43,10 +44,6 @@ describe("SMT on a node", () => {
     for (const step of ["install", "configure", "web", "schedule"]) {
       expect(recording.find(`Command node1-smt-${step}`).after).not.toContain("Command node1-mount");
     }
-  });
-
-  test("does not mirror by night where another node does", async () => {
-    expect(command(await smt(), "schedule")).toBe("smt-ha smt/schedule --time never --rev REV");
   });
 
   test("passes passwords on standard input only, as secrets", async () => {

@@ -90,7 +90,7 @@ describe("the lab's stack", () => {
         ...["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`),
         ...["start", "repositories", "verify", "mirror"].map((step) => `smt-${step}`),
         ...["web-apache", "web-health", "web-health-page"],
-        ...["cluster-configure-LVS", "director-verify"],
+        ...["cluster-configure-LVS", "cluster-configure-Jobs", "director-verify"],
       ].sort(),
     );
     expect(waitingFor("Command node3-cluster-join")).toEqual(
@@ -106,7 +106,7 @@ describe("the lab's stack", () => {
         expect(allBefore(recording, id).has(other.id) || allBefore(recording, other.id).has(id)).toBe(true);
       }
     }
-    expect(parts).toHaveLength(3);
+    expect(parts).toHaveLength(4);
   });
 
   test("ends with the nodes and their devices", async () => {
@@ -154,7 +154,7 @@ test("SMT mirrors on its first node, what and with which credentials the configu
   const step = (name: string): unknown => recording.find(`Command ${name}`).inputs;
 
   expect(step("node1-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time 02:30 --rev REV" });
-  expect(step("node2-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time never --rev REV" });
+  expect(step("node2-smt-schedule")).toMatchObject({ create: "smt-ha smt/schedule --time 02:30 --rev REV" });
   expect(step("node1-smt-mirror")).toMatchObject({
     // Other credentials are tried at once.
     stdin: { secret: "@@ repositories\nPool|sle-11-x86_64|||\n@@ account\nUC1\nnu-hush\n" },

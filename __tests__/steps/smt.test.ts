@@ -342,25 +342,45 @@ describe("smt/links", () => {
 
 describe("smt/schedule", () => {
   const cron = "/etc/cron.d/smt";
-  const lines = (mirror: string): string =>
-    `# run smt-daily once a night\n*/15  *  *  *  *    root    /usr/lib/SMT/bin/smt-repeated-register\n${mirror}\n0     5  *  *  1    root    /usr/lib/SMT/bin/smt-gen-report\n`;
-  const original = lines("0     1  *  *  *    root    /usr/lib/SMT/bin/smt-daily");
+  const here = "[ -e /var/run/smt-ha-jobs ] && ";
+  const lines = (time: string, guard = here): string =>
+    `# run smt-daily once a night
+*/15  *  *  *  *    root    ${guard}/usr/lib/SMT/bin/smt-repeated-register
+${time}  *  *  *    root    ${guard}/usr/lib/SMT/bin/smt-daily
+0     5  *  *  1    root    ${guard}/usr/lib/SMT/bin/smt-gen-report
+*/30  *  *  *  *    root    /usr/lib/SMT/bin/smt-run-jobqueue-cleanup
+`;
+  const original = lines("0     1", "");
   const schedule = (time: string): Result => node.step("smt/schedule", { time });
 
-  test("sets the time of the mirroring only; the second time, nothing", () => {
+  test("sets the time of the mirroring, and has the jobs of one node ask whether it is this one; the second time, nothing", () => {
     node.write(cron, original);
     expect(schedule("23:05")).toEqual({ code: 0, stdout: "", stderr: `node1: smt/schedule: wrote ${cron}\n` });
-    expect(node.read(cron)).toBe(lines("5 23  *  *  *    root    /usr/lib/SMT/bin/smt-daily"));
+    expect(node.read(cron)).toBe(lines("5 23"));
     expect(schedule("23:05")).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 
-  test("takes it off a node that is not to mirror, and gives it back", () => {
-    node.write(cron, original);
-    schedule("never");
-    expect(node.read(cron)).toBe(lines("# smt-ha: 0     1  *  *  *    root    /usr/lib/SMT/bin/smt-daily"));
-    expect(schedule("never").stderr).toBe("");
+  test("takes in the file of a release that let the first node mirror, and no other", () => {
+    node.write(cron, lines("# smt-ha: 0     1", ""));
     schedule("01:00");
-    expect(node.read(cron)).toBe(lines("0 1  *  *  *    root    /usr/lib/SMT/bin/smt-daily"));
+    expect(node.read(cron)).toBe(lines("0 1"));
+    expect(schedule("01:00").stderr).toBe("");
+  });
+
+  test("runs the jobs where the cluster has put them, and nowhere else", () => {
+    const agent = (action: string): string => node.check(`bash /usr/lib/ocf/resource.d/smt-ha/jobs ${action}; echo $?`);
+    node.write(cron, "0 1 * * * root echo smt-daily\n");
+    schedule("01:00");
+    const job = (): string =>
+      node.check(
+        `${node
+          .read(cron)
+          .replace(/^.* root /, "")
+          .trim()} || true`,
+      );
+    expect([agent("monitor"), job()]).toEqual(["7\n", ""]);
+    expect([agent("start"), agent("monitor"), job()]).toEqual(["0\n", "0\n", "smt-daily\n"]);
+    expect([agent("stop"), agent("monitor"), job()]).toEqual(["0\n", "7\n", ""]);
   });
 
   test("keeps cron's link to SMT's own file, and has cron look at it", () => {

@@ -110,6 +110,7 @@ describe("a real server", () => {
     node.write("/run/doubles/cib/smt-ha-drained", '<nvpair id="x" name="smt-ha-drained" value="192.0.2.12"/>');
     node.write("/run/doubles/cib/cli-", '<rsc_location id="cli-ban-LVS-on-node2" rsc="LVS" node="node2"/>');
     node.write("/run/doubles/cib/drain-", '<primitive class="ocf" id="drain-node2" type="drain"/>');
+    node.write("/var/run/smt-ha-jobs", "");
     node.write("/etc/cron.d/smt", "# 5 3 * * * root smt-daily\n30 2 * * * root /usr/lib/SMT/bin/smt-daily\n");
     node.write(
       "/var/log/smt/smt-mirror.log",
