@@ -7,8 +7,8 @@ export interface Platform {
    * name.
    */
   readonly sbd: "cluster-glue" | "sbd";
-  /** Whether Pacemaker has the property fence-reaction, since 2.0.3 and 1.1.22. */
-  readonly fenceReaction: boolean;
+  /** Properties of the cluster that not every Pacemaker has, as crm shell text: see `fencing`. */
+  readonly clusterProperties: string;
   /**
    * Whether OCFS2 needs the o2cb resource. mkfs then runs while o2cb and the DLM run. The file system belongs to the
    * cluster that runs them.
@@ -30,7 +30,7 @@ export const platforms = {
   debian12: {
     corosync: 3,
     sbd: "sbd",
-    fenceReaction: true,
+    clusterProperties: "load-threshold=0% fence-reaction=panic",
     o2cb: false,
     resourceDiscovery: true,
     firewall: "nftables",
@@ -40,7 +40,7 @@ export const platforms = {
   sles11: {
     corosync: 1,
     sbd: "cluster-glue",
-    fenceReaction: false,
+    clusterProperties: "",
     o2cb: true,
     resourceDiscovery: false,
     firewall: "SuSEfirewall2",
@@ -51,8 +51,8 @@ export const platforms = {
   sles12: {
     corosync: 2,
     sbd: "sbd",
-    // Not in the Pacemaker of each of its updates.
-    fenceReaction: false,
+    // Not each of its updates of Pacemaker has fence-reaction (2.0.3 and 1.1.22).
+    clusterProperties: "load-threshold=0%",
     o2cb: false,
     resourceDiscovery: true,
     firewall: "SuSEfirewall2",

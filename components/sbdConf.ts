@@ -40,14 +40,20 @@ SBD_TIMEOUT_ACTION=flush,reboot
 
 /**
  * Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. Fencing
- * that failed while the disk was away is tried again. A node that is back before its fencing is over hears of it: it resets
- * itself, instead of stopping Pacemaker for good. Older Pacemakers look for expired failures at their recheck only. A
+ * that failed while the disk was away is tried again. Older Pacemakers look for expired failures at their recheck only. A
  * busy node needs seconds to start the agent: if it were cut off after it wrote its message, the node would be reset twice.
+ *
+ * Where there are such properties: a node that is back before its fencing is over hears of it and resets itself, instead of
+ * stopping Pacemaker for good (`fence-reaction`). And a load on one node does not have the whole cluster do one thing at a
+ * time (`load-threshold`): a takeover would be slowest when clients, a mirror run or a slow disk keep the nodes busy.
  */
-export function fencing({ sbd, fenceReaction }: Pick<Platform, "sbd" | "fenceReaction">, args: FencingArgs): string {
+export function fencing(
+  { sbd, clusterProperties }: Pick<Platform, "sbd" | "clusterProperties">,
+  args: FencingArgs,
+): string {
   const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
   return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 30}s no-quorum-policy=freeze cluster-recheck-interval=2min${
-    fenceReaction ? " fence-reaction=panic" : ""
+    clusterProperties && ` ${clusterProperties}`
   }
 primitive stonith-sbd stonith:external/sbd${device} op start timeout=60 interval=0 op monitor interval=3600 timeout=60 meta failure-timeout=120
 `;

@@ -46,6 +46,9 @@ export function cluster(): void {
       onNode("node1", "crm_resource --ban --resource base-services --node node1");
       await eventually(60, () => expect(onNode("node1", "grep -c ' /smt ' /proc/mounts || true")).toBe("0"));
       const unmounted = Date.now();
+      const jobs = (): string[] =>
+        realServers.filter((node) => onNode(node, "find /var/run/ -name smt-ha-jobs") !== "");
+      await eventually(60, () => expect(jobs()).toEqual(["node2"]));
       await eventually(limit, () => expect(table()).toEqual(tableOf("node2")));
       report("file system gone to real server out", since(unmounted));
       const client = new Client();
@@ -55,7 +58,10 @@ export function cluster(): void {
       expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
       onNode("node1", "crm_resource --clear --resource base-services --node node1");
       const cleared = Date.now();
-      await eventually(120, expectSteadyState);
+      await eventually(120, () => {
+        expectSteadyState();
+        expect(jobs()).toEqual(["node1"]);
+      });
       report("file system allowed to real server in", since(cleared));
     });
 

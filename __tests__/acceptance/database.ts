@@ -190,6 +190,25 @@ export function database(): void {
   });
 
   describe("while it serves", () => {
+    test("go on after a client has registered on both at once", async () => {
+      for (const node of realServers) {
+        onNode(node, "mysql -e 'STOP SLAVE SQL_THREAD'");
+        register(node, "twice");
+      }
+      for (const node of realServers) {
+        onNode(node, "mysql -e 'START SLAVE'");
+      }
+      onNode("node1", `mysql smt -e "UPDATE Clients SET DESCRIPTION = 'again' WHERE GUID = 'twice'"`);
+      const description = `mysql -N smt -e "SELECT DESCRIPTION FROM Clients WHERE GUID = 'twice'"`;
+      await eventually(60, () => {
+        for (const node of realServers) {
+          expect([replicates(node), onNode(node, description)]).toEqual(["Yes Yes", "again"]);
+        }
+      });
+      onNode("node2", `mysql smt -e "DELETE FROM Clients WHERE GUID = 'twice'"`);
+      await eventually(60, () => realServers.forEach((node) => expect(onNode(node, description)).toBe("")));
+    });
+
     test("takes a new password for the replication, which nobody can see", async () => {
       // What runs on the nodes meanwhile, as anyone there can list it; until nobody reads it any more.
       const watch = "while cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; do sleep 0.2; done";

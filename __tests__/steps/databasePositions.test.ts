@@ -24,6 +24,7 @@ describe("a pair's positions", () => {
       const domain = 1 + parseInt(node.sql("SELECT value FROM state WHERE name = 'id'", "smt_ha").slice(0, 7), 16);
       expect(node.sql("SELECT @@global.gtid_domain_id")).toBe(String(domain));
       expect(node.node.read("/etc/mysql/mariadb.conf.d/60-smt-ha-gtid.cnf")).toContain(`gtid-domain-id = ${domain}\n`);
+      expect(node.sql("SELECT @@global.binlog_format, @@global.slave_exec_mode")).toBe("ROW\tIDEMPOTENT");
     }
   });
 
