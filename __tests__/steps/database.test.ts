@@ -70,15 +70,25 @@ describe("a pair", () => {
     await allHave("before", "one", "two", "three", "four", "five", "six", "seven");
   });
 
-  test("a row that both have stops the link; it is reported, and never skipped", async () => {
+  test("a row that both have made does not stop the link: the one that comes later replaces it", async () => {
     const [node1, node2] = nodes;
-    node2.sql("SET sql_log_bin = 0; INSERT INTO Clients (GUID) VALUES ('twice')");
-    node1.sql("INSERT INTO Clients (GUID) VALUES ('twice')");
+    node2.sql("SET sql_log_bin = 0; INSERT INTO Clients (GUID, HOSTNAME) VALUES ('twice', 'second')");
+    node1.sql("INSERT INTO Clients (GUID, HOSTNAME) VALUES ('twice', 'first')");
+    node1.addClient("eighth");
+    await allHave("before", "one", "two", "three", "four", "five", "six", "seven", "twice", "eighth");
+    expect(node2.sql("SELECT HOSTNAME FROM Clients WHERE GUID = 'twice'")).toBe("first");
+    node1.sql("DELETE FROM Clients WHERE GUID = 'eighth'");
+  });
+
+  test("a change that can't be applied stops the link; it is reported, and never skipped", async () => {
+    const [node1, node2] = nodes;
+    node2.sql("SET sql_log_bin = 0; ALTER TABLE Clients ADD EXTRA INT");
+    node1.sql("ALTER TABLE Clients ADD EXTRA INT");
     stack.forget("node2", "replicate");
     const { failed } = await stack.up(nodes, { password: "hush-2" });
     expect(failed).toHaveLength(1);
     expect(failed[0]).toMatch(
-      /node2: step database\/replicate failed\n {2}cause: the link to node1 is broken: .*'twice'/,
+      /node2: step database\/replicate failed\n {2}cause: the link to node1 is broken: .*'EXTRA'/,
     );
     expect(failed[0]).toContain("pulumi up --replace '**node2-database-configure'");
 
