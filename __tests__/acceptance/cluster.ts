@@ -33,7 +33,9 @@ export function cluster(): void {
 
     test("keeps a client with its real server", () => {
       const requests = (): number[] =>
-        realServers.map((node) => Number(onNode(node, "grep -c '^192.0.2.178 ' /var/log/apache2/access.log || true")));
+        realServers.map((node) =>
+          Number(onNode(node, "cat /var/log/apache2/*access.log | grep -c ' 192.0.2.178 - ' || true")),
+        );
       for (let request = 0; request < 6; request++) {
         expect(ask("https", 50)).toBe("still alive");
       }

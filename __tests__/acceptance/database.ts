@@ -191,13 +191,9 @@ export function database(): void {
 
   describe("while it serves", () => {
     test("go on after a client has registered on both at once", async () => {
-      for (const node of realServers) {
-        onNode(node, "mysql -e 'STOP SLAVE SQL_THREAD'");
-        register(node, "twice");
-      }
-      for (const node of realServers) {
-        onNode(node, "mysql -e 'START SLAVE'");
-      }
+      realServers.forEach((node) => onNode(node, "mysql -e 'STOP SLAVE SQL_THREAD'"));
+      realServers.forEach((node) => register(node, "twice"));
+      realServers.forEach((node) => onNode(node, "mysql -e 'START SLAVE'"));
       onNode("node1", `mysql smt -e "UPDATE Clients SET DESCRIPTION = 'again' WHERE GUID = 'twice'"`);
       const description = `mysql -N smt -e "SELECT DESCRIPTION FROM Clients WHERE GUID = 'twice'"`;
       await eventually(60, () => {
