@@ -315,6 +315,13 @@ describe("the resource agent table", () => {
     expect(one).toBeLessThan(seconds());
   });
 
+  test("takes each server that has not refused where it hears of none in time", () => {
+    answer(peer, sick);
+    node.check("pkill -STOP -f /root/server");
+    expect(agent("start")).toBe("0\n");
+    expect(table()).toEqual([mail, virtual(443), virtual(80), ...servers(443, "11"), ...servers(80, "11")]);
+  });
+
   test.each<[string, () => void]>([
     ["is sick", () => answer(peer, sick)],
     ["is silent", () => peer.check("pkill -STOP -f /root/server")],
