@@ -29,7 +29,9 @@ func makeNamespace() error {
 		return fmt.Errorf("ip -n %s addr: %w", settings.Namespace, err)
 	}
 	if !strings.Contains(string(links), settings.Bridge) {
-		if err := run("ip", "-n", settings.Namespace, "link", "add", settings.Bridge, "type", "bridge"); err != nil {
+		// Without an address of its own, a bridge has that of one of its ports: a machine that is switched on or off would change
+		// the hardware address of this whole machine, and the others would lose it for seconds.
+		if err := run("ip", "-n", settings.Namespace, "link", "add", settings.Bridge, "address", settings.BridgeMAC, "type", "bridge"); err != nil {
 			return err
 		}
 	}

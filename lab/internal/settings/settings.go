@@ -10,6 +10,7 @@ import (
 const (
 	Namespace = "smt-ha-lab"
 	Bridge    = "lab0"
+	BridgeMAC = "02:00:00:00:00:01"
 	Subnet    = "192.0.2.0/24"
 	Gateway   = "192.0.2.1"      // the machine that runs the lab: gateway, time server, and client of the nodes
 	Clients   = "192.0.2.128/26" // further addresses of that client: a balancer tells clients apart by theirs
