@@ -539,6 +539,21 @@ describe("smt/verify", () => {
     expect(await ended).toBe(0);
   });
 
+  test("waits for as long as the database applies what the others have written", async () => {
+    node.check("sed -i 's/while_applying 120/while_applying 2/' /usr/local/lib/smt-ha/steps/smt/verify");
+    executable(
+      "/usr/local/sbin/mysql",
+      `#!/bin/bash\n# Stand-in for mysql, whose link applies a change each time that it is asked.\ncat >/dev/null\n[ ! -e /run/doubles/applies ] || echo "Exec_Master_Log_Pos: $(date +%N)"\n`,
+    );
+    node.write("/run/doubles/applies", "");
+    const step = node.runAside("smt-ha smt/verify --rev 1a2b3c4d", `@@ repositories\n${inputs.repositories}`);
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    node.check("rm /run/doubles/applies");
+    const removed = Date.now();
+    expect((await step).stderr).toMatch(failed("smt/verify", "this node does not list: SLES11-SP4-Pool Tools"));
+    expect(Date.now() - removed).toBeGreaterThan(1000);
+  });
+
   test("has nothing to wait for without repositories", () => {
     expect(node.step("smt/verify", {}, { repositories: "" }).code).toBe(0);
   });

@@ -78,6 +78,22 @@ link() {
   echo 'SHOW SLAVE STATUS\G' | database_client mysql --user=root --connect-timeout=10 --batch | sed -n "s/^ *$1: *//p"
 }
 
+# while_applying SECONDS COMMAND...: repeats the command until it succeeds. Gives up when this database has applied no change of
+# the others for so many seconds, or after a quarter of an hour: a first sync writes for minutes, and takes longer here.
+while_applying() {
+  local patience=$1 end=$((SECONDS + 900)) deadline=$((SECONDS + $1)) before='' now
+  shift
+  until "$@"; do
+    now="$(link Relay_Master_Log_File || true) $(link Exec_Master_Log_Pos || true)"
+    if [ "$now" != "$before" ]; then
+      before=$now
+      deadline=$((SECONDS + patience))
+    fi
+    if [ $SECONDS -ge $deadline ] || [ $SECONDS -ge $end ]; then return 1; fi
+    sleep 1
+  done
+}
+
 # link_encrypted: whether the link is encrypted and checks whose database it follows.
 link_encrypted() { [ "$(link Master_SSL_Allowed) $(link Master_SSL_Verify_Server_Cert)" = 'Yes Yes' ]; }
 
