@@ -83,7 +83,7 @@ const singles = {
   failureCount: whole(1, 100),
   autoReload: flag,
   quiescent: flag,
-  persistence: fc.integer({ min: 0, max: 86400 }),
+  persistence: whole(0, 86400),
   scheduler: fc.constantFrom("wlc", "rr", "sh"),
   forwarding: fc.constantFrom("gate", "gate", "ipip", "masq"),
   spareDirectors: orEmpty(flag),
