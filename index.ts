@@ -144,10 +144,16 @@ const databases = new MysqlMasterPair(
   { dependsOn: [...firewall.ready] },
 );
 
-// (15, 16) What the first SMT node mirrors. SMT starts with its certificate and its database in place.
+// (15, 16) What SMT mirrors. SMT starts with its certificate and its database in place.
 const repositories = new SmtRepositories(
   "repositories",
-  { smt, repositories: config.smt.repositories, mount, credentials: config.smt.credentials },
+  {
+    smt,
+    repositories: config.smt.repositories,
+    mount,
+    credentials: config.smt.credentials,
+    databaseRootPassword: config.database.rootPassword,
+  },
   { dependsOn: [...authority.ready, ...databases.ready] },
 );
 

@@ -459,10 +459,10 @@ class Findings {
         "warning",
         [],
         "no node mirrors at night",
-        "if the cluster runs Jobs nowhere (crm_mon -r -n -1), find the reason; else restore the schedule: pulumi up --replace '**-smt-schedule'",
+        "run pulumi up; if the cluster still runs Jobs nowhere (crm_mon -r -n -1), find the reason; else restore the schedule: pulumi up --replace '**-smt-schedule'",
       );
     }
-    // The jobs may have come to another node since the last run.
+    // The jobs may have come to another node since the last run, whose log tells of it.
     const newest = newestMirrorRun(this.answers);
     if (!newest || mirrors.some(({ known }) => known.running)) {
       return;
@@ -473,7 +473,7 @@ class Findings {
       this.add("warning", name, cause, `see /var/log/smt/smt-mirror.log on ${name}`);
     }
     const age = Math.floor((this.now.getTime() - run.ended * 1000) / day);
-    for (const { name: holder, known } of age >= maxMirrorAge ? nightly : []) {
+    for (const { name: holder, known } of age >= maxMirrorAge && mirrors.length === everyServer ? nightly : []) {
       const cause = `the last mirror run ended ${age} days ago; it should run every night at ${known.schedule}`;
       this.add("warning", holder, cause, `see /var/log/smt on ${holder}, and that cron runs`);
     }

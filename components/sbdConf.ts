@@ -10,8 +10,8 @@ export interface FencingArgs {
 
 /**
  * Seconds of uptime before a node starts the cluster. If it joins while its peers still fence it, it resets itself, or its
- * cluster services stop for good. The peers miss a node after the token timeout and the consensus timeout, which is 1.2 times as long. Fencing
- * then takes msgwait. A fifth is margin.
+ * cluster services stop for good. The peers miss a node after the token timeout and the consensus timeout, which is 1.2 times
+ * as long. Fencing then takes msgwait. A fifth is margin.
  */
 export function earliestStart(msgwait: number, tokenTimeout: number): number {
   const missed = tokenTimeout + 1.2 * tokenTimeout;

@@ -25,17 +25,20 @@ export interface Repository {
 const mirrorTimeout = 600;
 
 export interface SmtRepositoriesArgs {
-  /** SMT on the nodes that serve the repositories; the first one mirrors. */
+  /** SMT on the nodes that serve the repositories; the first one gets the list, and mirrors once. */
   readonly smt: readonly SmtNode[];
   readonly repositories: readonly Repository[];
   /** The shared file system that holds them. */
   readonly mount: SharedFileSystem;
   /** Mirror credentials. A change runs the mirroring again at once. */
   readonly credentials?: MirrorCredentials;
+  /** Password of the database's root. Unset: root logs in by the socket. */
+  readonly databaseRootPassword?: pulumi.Input<string>;
 }
 
 /**
- * The repositories that SMT mirrors. The first node mirrors once, then every night. Every node lists them. SMT no longer
+ * The repositories that SMT mirrors. The first node mirrors once; then `SmtJobs` decides which node mirrors every night. Every
+ * node lists them. SMT no longer
  * mirrors a repository that leaves the list; packages already mirrored stay.
  *
  * SMT starts here, so its databases and certificates must be in place: name them in `dependsOn`.
@@ -48,13 +51,16 @@ export class SmtRepositories extends StepComponent {
 
   constructor(name: string, args: SmtRepositoriesArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:smt:SmtRepositories", name, opts);
-    const { smt, mount, credentials } = args;
+    const { smt, mount, credentials, databaseRootPassword } = args;
     const first = itemAt(smt, 0);
     const inputs = { repositories: repositoryList(args.repositories) };
 
     const started = smt.map(({ node, ready }) => this.step(node, "smt/start", {}, ready));
     const listed = this.step(first.node, "smt/repositories", { inputs }, started);
-    const verified = smt.map(({ node }) => this.step(node, "smt/verify", { inputs }, [listed]));
+    const login = databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) };
+    const verified = smt.map(({ node }) =>
+      this.step(node, "smt/verify", { inputs: { ...inputs, ...login } }, [listed]),
+    );
     this.ready = verified;
 
     // The step reads the credentials from smt.conf. As an input, they re-run it when they change.
@@ -72,7 +78,7 @@ export class SmtRepositories extends StepComponent {
         : "nothing to mirror";
     // Pulumi marks stdout as secret because stdin is. stdout itself holds no secret.
     this.mirroring = pulumi
-      .all([pulumi.unsecret(pulumi.output(mirrored)), ...verified.map(({ stdout }) => stdout)])
+      .all([mirrored, ...verified.map(({ stdout }) => stdout)].map((output) => pulumi.unsecret(pulumi.output(output))))
       .apply((states) => itemAt(states, 0).trim());
     this.registerOutputs({ mirroring: this.mirroring });
   }

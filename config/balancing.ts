@@ -46,7 +46,7 @@ export const balancingGroup = {
       ...integer(0, 86400, 600, "seconds"),
       default: 600,
       description:
-        "Seconds for which a client stays with its real server after its last connection. A registration takes several connections, and the " +
+        "Seconds for which a client stays with its real server after its last connection, for each of https and http. A registration takes several connections, and the " +
         "other server's database may not have the first one's rows yet. Clients behind one NAT address share a server. 0: each connection may go to another server.",
     },
     forwarding: {

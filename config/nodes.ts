@@ -27,7 +27,7 @@ export const nodesKey = {
   },
   description:
     "The nodes: at least two with role smt and one with role director. Each has a name (host name), an address (IPv4) and a role. " +
-    "It may have its own sshUser, sshPort, sshPrivateKeyFile, sshHostKey and initiatorName. Once-per-cluster work (CA, mirroring, formatting) runs on the first smt node.",
+    "It may have its own sshUser, sshPort, sshPrivateKeyFile, sshHostKey and initiatorName. Once-per-cluster work (CA, list of repositories, formatting) runs on the first smt node.",
 } as const satisfies Key;
 
 /** Values that nodes share unless they have their own; undefined if refused. */

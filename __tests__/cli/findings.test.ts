@@ -243,6 +243,14 @@ test.each<[string, Readonly<Record<string, Changes>>, string[]]>([
     ],
   ],
   [
+    "an old mirror run, while the node of a later one may be down",
+    { node1: { mirror: mirror("2026-09-30T11:00:00Z", 3) }, node2: { mirror: unknown } },
+    [
+      "warning: node1: its last mirror run ended with 3 errors",
+      "warning: node2: it can't tell mirroring: no answer within 30 seconds",
+    ],
+  ],
+  [
     "an old mirror run of a node that has no jobs now",
     {
       node1: { mirror: mirror("2026-09-30T10:00:00Z") },

@@ -8,6 +8,7 @@ import { firewallRules, type FirewallNode } from "../../components/nodeFirewall"
 import { baseServices } from "../../components/ocfsMount";
 import { platformNames, platforms } from "../../components/platform";
 import { fencing, sbdConfig } from "../../components/sbdConf";
+import { jobs } from "../../components/smtJobs";
 import { filesFolder } from "../support/node";
 
 const members = ["node1", "node2", "node3"].map((nodeName, index) => ({ nodeName, address: `192.0.2.1${index + 1}` }));
@@ -31,6 +32,7 @@ describe.each(platformNames)("what the program makes for %s", (name) => {
     ["fencing", fencing(platform, { msgwait: 30, sbdDevice: "/dev/disk/by-path/lun-1-part1" })],
     ["base-services before the file system", baseServices(platform, mount)],
     ["base-services", baseServices(platform, { ...mount, device: "/dev/disk/by-path/lun-1-part2" })],
+    ["Jobs", jobs(platform, mount)],
     [
       "LVS",
       lvsGroup(platform, {

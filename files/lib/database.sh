@@ -79,9 +79,10 @@ link() {
 }
 
 # while_applying SECONDS COMMAND...: repeats the command until it succeeds. Gives up when this database has applied no change of
-# the others for so many seconds, or after a quarter of an hour: a first sync writes for minutes, and takes longer here.
+# the others for so many seconds: a first sync writes for minutes, and takes longer here. After ten minutes of the step it gives
+# up too, since the next step waits for its lane for a quarter of an hour.
 while_applying() {
-  local patience=$1 end=$((SECONDS + 900)) deadline=$((SECONDS + $1)) before='' now
+  local patience=$1 deadline=$((SECONDS + $1)) before='' now
   shift
   until "$@"; do
     now="$(link Relay_Master_Log_File || true) $(link Exec_Master_Log_Pos || true)"
@@ -89,7 +90,7 @@ while_applying() {
       before=$now
       deadline=$((SECONDS + patience))
     fi
-    if [ $SECONDS -ge $deadline ] || [ $SECONDS -ge $end ]; then return 1; fi
+    if [ $SECONDS -ge $deadline ] || [ $SECONDS -ge 600 ]; then return 1; fi
     sleep 1
   done
 }
