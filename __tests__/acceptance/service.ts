@@ -102,11 +102,13 @@ export function service(): void {
     });
 
     test("lets a download go on while the address moves to another node and back", async () => {
-      // 90 seconds: longer than the address needs, though not than ldirectord, whose start a move waits for. Its client does not
-      // connect again.
-      const download = new Download();
-      moveTo(await eventually(20, () => download.server()));
+      // Some five minutes: longer than both moves, each of which waits for ldirectord's start.
+      const download = new Download(48);
+      const server = await eventually(20, () => download.server());
+      moveTo(server);
       moveTo("node3");
+      // It is the same connection still.
+      expect(download.server()).toBe(server);
       await download.expectWhole();
     });
 
