@@ -204,7 +204,7 @@ const balancer = new LvsDirector(
 );
 
 // (16) One SMT node runs SMT's jobs, such as the nightly mirroring.
-new SmtJobs("smt-jobs", { cluster, configureAfter: balancer.configured, smtNodes, directors });
+new SmtJobs("smt-jobs", { cluster, configureAfter: balancer.loaded, smtNodes, directors });
 
 export const nodes = Object.fromEntries(
   clusterNodes.map(({ nodeName, role, address, host }) => [nodeName, { role, address, hostKey: host.hostKey }]),

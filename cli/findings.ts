@@ -473,7 +473,10 @@ class Findings {
       this.add("warning", name, cause, `see /var/log/smt/smt-mirror.log on ${name}`);
     }
     const age = Math.floor((this.now.getTime() - run.ended * 1000) / day);
-    for (const { name: holder, known } of age >= maxMirrorAge && mirrors.length === everyServer ? nightly : []) {
+    if (age < maxMirrorAge || mirrors.length < everyServer) {
+      return;
+    }
+    for (const { name: holder, known } of nightly) {
       const cause = `the last mirror run ended ${age} days ago; it should run every night at ${known.schedule}`;
       this.add("warning", holder, cause, `see /var/log/smt on ${holder}, and that cron runs`);
     }

@@ -43,7 +43,7 @@ export interface LvsDirectorArgs {
  */
 export class LvsDirector extends StepComponent {
   /** The group is loaded. Parts of the cluster's configuration are loaded one at a time. */
-  readonly configured: Ready;
+  readonly loaded: Ready;
   /** Every director and spare is verified, with all real servers in the table of the active one. */
   readonly ready: Ready;
   /** Name of the node that held the service address when the nodes were verified: a director, or a spare. */
@@ -87,7 +87,7 @@ export class LvsDirector extends StepComponent {
         ...(spares.length > 0 ? realServers.flatMap(({ addressed }) => addressed) : []),
       ]),
     );
-    this.configured = [group];
+    this.loaded = [group];
     const verified = balancers.map((node) =>
       this.step(
         node,

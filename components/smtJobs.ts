@@ -31,7 +31,7 @@ export class SmtJobs extends StepComponent {
       smtNodes: smtNodes.map(({ nodeName }) => nodeName),
       directors: directors.map(({ nodeName }) => nodeName),
     });
-    this.ready = [cluster.configure({ part: "Jobs", crm }, this.stepOptions([...args.configureAfter]))];
+    this.ready = [cluster.configure({ part: "Jobs", crm }, this.stepOptions(args.configureAfter))];
     this.registerOutputs();
   }
 }

@@ -38,8 +38,7 @@ export interface SmtRepositoriesArgs {
 
 /**
  * The repositories that SMT mirrors. The first node mirrors once; then `SmtJobs` decides which node mirrors every night. Every
- * node lists them. SMT no longer
- * mirrors a repository that leaves the list; packages already mirrored stay.
+ * node lists them. SMT no longer mirrors a repository that leaves the list; packages already mirrored stay.
  *
  * SMT starts here, so its databases and certificates must be in place: name them in `dependsOn`.
  */

@@ -22,7 +22,7 @@ export const twoDirectors = (
   }
 ).config["smt-ha:nodes"];
 
-/** The node that holds the service address, as another one knows: a login costs an emulated node a second of its time. */
+/** The node that holds the service address, as a node of the cluster says. A login costs that an emulated second. */
 export const activeDirector = (asked = "node1"): string =>
   onNode(asked, "crm_resource --resource Director --locate 2>&1").split(" ").pop() ?? "";
 

@@ -17,7 +17,7 @@ import type { StackConfig } from "../../config";
 const grammar: Readonly<Record<string, RegExp>> = {
   "corosync.conf": /^(# [\w ,.:-]+|[a-z]+ \{|\t?\}|\tnode \{|\tinterface \{|\t{1,2}[a-z0-9_]+: [\w.-]+|)$/,
   sbd: /^(# [\w ,.-]+|SBD_[A-Z_]+=("[\w/.:-]+"|[\w/,]+))$/,
-  crm: /^(property|primitive|group|clone|location|colocation|order)( ([\w/.:=%-]+|[a-z_]+="[\w/.:-]+"))+$/,
+  crm: /^(property|primitive|group|clone|location|colocation|order)( ([\w/.:=-]+%?|[a-z_]+="[\w/.:-]+"))+$/,
   "ldirectord.cf": /^(# [\w ,.-]+|virtual = [\d.:]+|\t?[a-z]+ = ([\w.: -]+|"[\w ./-]+")|)$/,
   nftables:
     /^(# [\w ,.-]+|(delete )?table inet smt-ha( \{)?|\tchain \w+ \{|\t{2}[\w ;:{}.,/-]+( comment "[\w ,]+")?|\t?\}|)$/,

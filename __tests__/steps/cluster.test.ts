@@ -193,11 +193,11 @@ describe("cluster/join", () => {
 
   test("waits for the disk, however late it comes, and stops before the initiator", () => {
     join();
-    for (const unit of ["sbd.service", "resource-agents-deps.target"]) {
-      expect(node.read(`/etc/systemd/system/${unit}.d/smt-ha.conf`)).toMatch(
-        /^\[Unit\]\nRequires=smt-ha-disk.service\nAfter=smt-ha-disk.service open-iscsi.service\n/,
-      );
-    }
+    const unit = "[Unit]\nRequires=smt-ha-disk.service\nAfter=smt-ha-disk.service open-iscsi.service\n";
+    const look = "\n[Service]\nExecStartPre=-/bin/bash /usr/local/lib/smt-ha/orderly-stop look\n";
+    const settings = (name: string): string => node.read(`/etc/systemd/system/${name}.d/smt-ha.conf`);
+    expect(settings("resource-agents-deps.target")).toBe(unit);
+    expect(settings("sbd.service")).toBe(unit + look);
   });
 
   test.each(["standby", "maintenance"])("a node in %s is a member", (state) => {

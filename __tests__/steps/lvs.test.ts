@@ -118,6 +118,10 @@ describe("realserver/address", () => {
   });
 });
 
+/** The kernel's settings of IPVS are files in /run/doubles: the test's machine need not have IPVS. */
+const ipvsSettingsInDoubles = (): string =>
+  node.check("sed -i 's|=/proc/sys/net/ipv4/vs$|=/run/doubles|' /usr/local/lib/smt-ha/lib/ipvs.sh");
+
 describe("director/configure on an SMT node", () => {
   const config = "/etc/ha.d/ldirectord.cf";
   const text = ldirectordConf("192.0.2.10", [{ address: "192.0.2.11" }, { address: "192.0.2.12" }], guide);
@@ -163,6 +167,13 @@ describe("director/configure on an SMT node", () => {
     expect(node.read(connections)).toContain("After=systemd-sysctl.service network-online.target\n");
     configure("eth1");
     expect(daemons()).toBe(by("eth1"));
+  });
+
+  test("lets clients go from a drained server, also where the table has been there before the update", () => {
+    ipvsSettingsInDoubles();
+    node.write("/run/doubles/expire_quiescent_template", "0\n");
+    configure();
+    expect(node.read("/run/doubles/expire_quiescent_template")).toBe("1\n");
   });
 
   test("makes a running cluster look again that has found no ldirectord here before", () => {
@@ -335,7 +346,7 @@ describe("the resource agent table", () => {
   });
 
   test("lets a client go from a server that gets no new connections, as far as the kernel can", () => {
-    node.check("sed -i 's|=/proc/sys/net/ipv4/vs$|=/run/doubles|' /usr/local/lib/smt-ha/ocf/table");
+    ipvsSettingsInDoubles();
     node.write("/run/doubles/expire_quiescent_template", "0\n");
     agent("start");
     expect(node.read("/run/doubles/expire_quiescent_template")).toBe("1\n");

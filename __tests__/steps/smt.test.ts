@@ -371,13 +371,8 @@ ${time}  *  *  *    root    ${guard}/usr/lib/SMT/bin/smt-daily
     const agent = (action: string): string => node.check(`bash /usr/lib/ocf/resource.d/smt-ha/jobs ${action}; echo $?`);
     node.write(cron, "0 1 * * * root echo smt-daily\n");
     schedule("01:00");
-    const job = (): string =>
-      node.check(
-        `${node
-          .read(cron)
-          .replace(/^.* root /, "")
-          .trim()} || true`,
-      );
+    const [, command] = / root (.*)\n$/.exec(node.read(cron)) ?? [];
+    const job = (): string => node.check(`${command} || true`);
     expect([agent("monitor"), job()]).toEqual(["7\n", ""]);
     expect([agent("start"), agent("monitor"), job()]).toEqual(["0\n", "0\n", "smt-daily\n"]);
     expect([agent("stop"), agent("monitor"), job()]).toEqual(["0\n", "7\n", ""]);

@@ -85,7 +85,7 @@ while_applying() {
   local patience=$1 deadline=$((SECONDS + $1)) before='' now
   shift
   until "$@"; do
-    now="$(link Relay_Master_Log_File || true) $(link Exec_Master_Log_Pos || true)"
+    now=$(link '\(Relay_Master_Log_File\|Exec_Master_Log_Pos\)' || true)
     if [ "$now" != "$before" ]; then
       before=$now
       deadline=$((SECONDS + patience))
