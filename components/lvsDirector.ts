@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
-import { allowOnly, ban } from "./crmConstraints";
+import { allowOnly, ban, limits } from "./crmShell";
 import type { HaeCluster } from "./haeCluster";
 import { balancedPorts, type Forwarding, ldirectordConf, type LoadBalancing } from "./ldirectordConf";
 import { itemAt } from "./lists";
@@ -171,10 +171,10 @@ export function lvsGroup(platform: Pick<Platform, "resourceDiscovery">, args: Lv
   // is not asked often, and a busy node that missed its time limit would be stopped for nothing.
   const failureTimeout = args.failback && args.spares.length > 0 ? 3600 : 120;
   const nodes = [...args.directors, ...args.spares];
-  return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} op monitor interval=10 timeout=60
-primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" op start timeout=120 interval=0 op stop timeout=120 interval=0 op monitor interval=60 timeout=120
+  return `primitive VirtIP ocf:heartbeat:IPaddr2 params ${address} ${limits()} op monitor interval=10 timeout=60
+primitive Director ocf:heartbeat:ldirectord params configfile="${ldirectordFile}" ${limits(120)} op monitor interval=60 timeout=120
 group LVS VirtIP Director meta resource-stickiness=${stickiness} failure-timeout=${failureTimeout}
-primitive Table ocf:smt-ha:table params config="${ldirectordFile}" op start timeout=60 interval=0 op stop timeout=60 interval=0 meta failure-timeout=120
+primitive Table ocf:smt-ha:table params config="${ldirectordFile}" ${limits()} op monitor timeout=60 interval=0 meta failure-timeout=120
 colocation Table-with-VirtIP inf: Table VirtIP
 order Table-before-LVS 0: Table LVS
 ${allowOnly(platform, "Table", "Table", nodes)}${allowOnly(platform, "LVS", "LVS", nodes, preferences(args))}${ban("LVS", "LVS", args.others)}`;

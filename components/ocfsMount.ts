@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
-import { allowOnly, ban } from "./crmConstraints";
+import { allowOnly, ban, limits } from "./crmShell";
 import type { HaeCluster } from "./haeCluster";
 import type { SharedDevice } from "./iscsiSharedDisk";
 import { itemAt } from "./lists";
@@ -113,8 +113,7 @@ export function baseServices(
   },
 ): string {
   // Starts and stops as the agent of the DLM advises. A failure expires, so a node whose disk was away needs no hand.
-  const operations =
-    "op start timeout=90 interval=0 op stop timeout=100 interval=0 op monitor interval=60 timeout=60 meta failure-timeout=120";
+  const operations = `${limits(90, 100)} op monitor interval=60 timeout=60 meta failure-timeout=120`;
   const members = [
     { name: "dlm", definition: `ocf:pacemaker:controld ${operations}` },
     ...(platform.o2cb ? [{ name: "o2cb", definition: `ocf:ocfs2:o2cb ${operations}` }] : []),
@@ -122,7 +121,7 @@ export function baseServices(
       ? [
           {
             name: "fs",
-            definition: `ocf:heartbeat:Filesystem params device="${args.device}" directory="${args.mountPoint}" fstype=ocfs2 options=noatime op start timeout=120 interval=0 op stop timeout=120 interval=0 ${fileSystemMonitor} meta failure-timeout=120`,
+            definition: `ocf:heartbeat:Filesystem params device="${args.device}" directory="${args.mountPoint}" fstype=ocfs2 options=noatime ${limits(120)} ${fileSystemMonitor} meta failure-timeout=120`,
           },
         ]
       : []),

@@ -1,3 +1,4 @@
+import { limits } from "./crmShell";
 import type { Platform } from "./platform";
 
 /** What fencing needs to know. */
@@ -55,6 +56,6 @@ export function fencing(
   return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 30}s no-quorum-policy=freeze cluster-recheck-interval=2min${
     clusterProperties && ` ${clusterProperties}`
   }
-primitive stonith-sbd stonith:external/sbd${device} op start timeout=60 interval=0 op monitor interval=3600 timeout=60 meta failure-timeout=120
+primitive stonith-sbd stonith:external/sbd${device} ${limits()} op monitor interval=3600 timeout=60 meta failure-timeout=120
 `;
 }

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
-import { allowOnly, ban } from "./crmConstraints";
+import { allowOnly, ban, limits } from "./crmShell";
 import type { HaeCluster } from "./haeCluster";
 import { itemAt } from "./lists";
 import type { Platform } from "./platform";
@@ -45,7 +45,7 @@ export function jobs(
   { smtNodes, directors }: { readonly smtNodes: readonly string[]; readonly directors: readonly string[] },
 ): string {
   const preferences = Object.fromEntries(smtNodes.map((node, index) => [node, smtNodes.length - index]));
-  return `primitive Jobs ocf:smt-ha:jobs op monitor interval=300 timeout=60 meta failure-timeout=120
+  return `primitive Jobs ocf:smt-ha:jobs ${limits()} op monitor interval=300 timeout=60 meta failure-timeout=120
 colocation Jobs-with-Base-Services inf: Jobs base-services
 ${allowOnly(platform, "Jobs", "Jobs", smtNodes, preferences)}${ban("Jobs", "Jobs", directors)}`;
 }

@@ -1,5 +1,8 @@
 import { spawnSync } from "child_process";
+import { encryption, replicates } from "./database";
+import { Download } from "./download";
 import { Aside, Client, configFile, eventually, must, onNode, root, run, upWith } from "./lab";
+import { generated, secrets } from "./secrets";
 import {
   activeDirector,
   changedBy,
@@ -46,92 +49,130 @@ export function changes(): void {
       expectSteadyState();
     });
 
-    test("takes in a check interval and an allowed port: their steps alone, and no connection is lost", async () => {
-      for (const node of realServers) {
-        onNode(node, "seq 3000000 >/var/www/html/download");
-      }
-      const hash = must("sh", "-c", "seq 3000000 | sha256sum");
+    describe("takes in new settings", () => {
+      const changed = {
+        "smt-ha:checkInterval": 10,
+        "smt-ha:diskGiB": 9,
+        "smt-ha:firewallAllow": [{ port: 9100, from: "192.0.2.0/28" }],
+        "smt-ha:mirrorSources": "true",
+      };
+      const passwords = ["cluster-hacluster", "databases-replication"];
+      const onEach = (names: readonly string[], ...steps: string[]): string[] =>
+        names.flatMap((node) => steps.map((step) => `${node}-${step}`));
+      const settings = [
+        ...onEach(nodes, "node-firewall", "node-system-disk", "director-configure"),
+        ...onEach(realServers, "smt-configure"),
+      ];
       const ports = [9100, 9101];
       const answering = (): number[] =>
         ports.filter((port) => run("lab/client", "curl", "-s", "-m", "3", `http://192.0.2.11:${port}/`).code === 0);
-      onNode("node1", "mkdir -p /run/agent && echo agent >/run/agent/index.html");
-      for (const port of ports) {
-        onNode("node1", `systemd-run -q --unit agent-${port} busybox httpd -f -p ${port} -h /run/agent`);
-      }
-      const ask = (port: number): string => `curl -s --retry 9 --retry-connrefused http://127.0.0.1:${port}/`;
-      expect(onNode("node1", ports.map(ask).join("; "))).toBe("agent\nagent");
-      expect(answering()).toEqual([]);
-      const balancer = activeDirector();
-      const ldirectord = (): string => onNode(balancer, "pgrep -f 'ldirectord .* start'");
-      const before = [running(), ldirectord()];
-      const steps = nodes.flatMap((node) => [`${node}-node-firewall`, `${node}-director-configure`]).sort();
-      const file = configFile("changes", {
-        "smt-ha:checkInterval": 10,
-        "smt-ha:firewallAllow": [{ port: 9100, from: "192.0.2.0/28" }],
-      });
-      expect(changedBy(must("lab/stack", "dev", "preview", "--config-file", file)).sort()).toEqual(steps);
-
-      const client = new Client();
-      const fetch = "curl -sf --limit-rate 200k http://192.0.2.10/download | sha256sum";
-      const download = new Aside("lab/client", "sh", "-c", fetch);
-
-      const up = must("lab/stack", "dev", "up", "--config-file", file);
-      expect(changedBy(up).sort()).toEqual(steps);
-      expect(onNode(balancer, "grep -c 'reread new configuration' /var/log/ldirectord.log")).not.toBe("0");
-      expect(answering()).toEqual([9100]);
-      // Of no use if it was over before.
-      expect(download.lines()).toEqual([]);
-
-      expect(changedBy(must("make", "up")).sort()).toEqual(steps);
-      expect(answering()).toEqual([]);
-      expect([running(), ldirectord()]).toEqual(before);
-      await eventually(240, () => expect(download.lines()).toEqual([hash]));
-      download.stop();
-      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
-
-      onNode("node1", `systemctl stop ${ports.map((port) => `agent-${port}`).join(" ")}; rm -r /run/agent`);
-      for (const node of realServers) {
-        onNode(node, "rm /var/www/html/download");
-      }
-      expectSteadyState();
-    });
-
-    test("gives the VMs larger disks, and their root file systems fill these, while all goes on", () => {
-      const before = running();
       const sizes = (): number[] => nodes.map((node) => Number(onNode(node, "df --output=size -BM / | tr -dc 0-9")));
-      const small = sizes();
-      const up = upWith("disk", { "smt-ha:diskGiB": 9 });
-      expect(up.output).not.toMatch(/root file system/);
-      expect(changedBy(up.output).sort()).toEqual(nodes.flatMap((node) => [node, `${node}-node-system-disk`]).sort());
-      sizes().forEach((size, index) => expect(size - small[index]).toBeGreaterThan(900));
-      // Without the key, the disks stay as they are.
-      expect(changedBy(must("make", "up")).sort()).toEqual(nodes.map((node) => `${node}-node-system-disk`));
-      expect(running()).toEqual(before);
-      expectSteadyState();
-    });
+      const ldirectord = (): string => onNode(balancer, "pgrep -f 'ldirectord .* start'");
+      const state = (): unknown => [running(), ldirectord()];
+      const smtConf = (): string[] =>
+        realServers.map((node) => onNode(node, "grep ^MirrorSRC= /etc/smt.conf; stat -c '%a %U:%G' /etc/smt.conf"));
 
-    test("takes a new password for hacluster, and leaves it in no file", () => {
-      const up = must("lab/stack", "dev", "up", "--replace", "**::cluster-hacluster");
-      expect(changedBy(up).sort()).toEqual(["cluster-hacluster", ...nodes.map((node) => `${node}-cluster-password`)]);
+      let balancer: string;
+      let before: { readonly state: unknown; readonly sizes: readonly number[] };
+      let output: string;
+      let processes: readonly string[];
 
-      const { deployment } = JSON.parse(must("sh", "-c", "lab/stack dev stack export --show-secrets 2>/dev/null")) as {
-        deployment: { resources: { urn: string; outputs?: { result?: { plaintext: string } } }[] };
-      };
-      const [result] = deployment.resources.flatMap(({ urn, outputs }) =>
-        urn.endsWith("::cluster-hacluster") && outputs?.result ? [outputs.result] : [],
+      beforeAll(() => {
+        balancer = activeDirector();
+        onNode("node1", "mkdir -p /run/agent && echo agent >/run/agent/index.html");
+        for (const port of ports) {
+          onNode("node1", `systemd-run -q --unit agent-${port} busybox httpd -f -p ${port} -h /run/agent`);
+        }
+        const ask = (port: number): string => `curl -s --retry 9 --retry-connrefused http://127.0.0.1:${port}/`;
+        expect(onNode("node1", ports.map(ask).join("; "))).toBe("agent\nagent");
+        before = { state: state(), sizes: sizes() };
+      });
+      afterAll(() =>
+        onNode("node1", `systemctl stop ${ports.map((port) => `agent-${port}`).join(" ")}; rm -r /run/agent`),
       );
-      const password = JSON.parse(result.plaintext) as string;
-      expect(password).toHaveLength(24);
-      // Perl's getpwnam gives root the hash of the shadow file.
-      const check = "perl -e '($p = <STDIN>) =~ s/\\n//; $h = (getpwnam q(hacluster))[1]; exit(crypt($p, $h) ne $h)'";
-      for (const node of nodes) {
-        expect(spawnSync("lab/ssh", [node, check], { cwd: root, input: password }).status).toBe(0);
-        expect(spawnSync("lab/ssh", [node, check], { cwd: root, input: "another" }).status).toBe(1);
-        const search = "grep -rlF -f - /etc /root /tmp /var/log /var/lib/smt-ha /run/log";
-        expect(spawnSync("lab/ssh", [node, search], { cwd: root, input: password, encoding: "utf8" }).stdout).toBe("");
-      }
-      expect(up).not.toContain(password);
-      expect(must("lab/stack", "dev", "stack", "export")).not.toContain(password);
+
+      test("by the steps that the preview names, and no client notices", async () => {
+        expect(answering()).toEqual([]);
+        const file = configFile("changes", changed);
+        const args = ["--config-file", file, ...passwords.flatMap((name) => ["--replace", `**::${name}`])];
+        const steps = [
+          ...settings,
+          ...nodes,
+          ...passwords,
+          ...onEach(nodes, "cluster-password"),
+          ...onEach(realServers, "database-seed", "database-replicate", "database-verify"),
+        ].sort();
+        expect(changedBy(must("lab/stack", "dev", "preview", ...args)).sort()).toEqual(steps);
+
+        const client = new Client();
+        const download = new Download(1200);
+        const server = await eventually(20, () => download.server());
+        // What runs on the nodes meanwhile, as anyone there can list it.
+        const list = "while cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo; do sleep 0.2; done";
+        const watching = realServers.map((node) => new Aside("lab/ssh", node, list));
+        output = must("lab/stack", "dev", "up", ...args);
+        processes = watching.map((aside) => aside.stop().join("\n"));
+        expect(changedBy(output).sort()).toEqual(steps);
+        expect(state()).toEqual(before.state);
+        // It is the same connection still.
+        expect(download.server()).toBe(server);
+        await download.expectWhole();
+        expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+      });
+
+      test("the balancer has read its new ones", () =>
+        expect(onNode(balancer, "grep -c 'reread new configuration' /var/log/ldirectord.log")).not.toBe("0"));
+
+      test("the firewall lets the allowed port in, and no other", () => expect(answering()).toEqual([9100]));
+
+      test("the root file systems fill the larger disks", () => {
+        expect(output).not.toMatch(/root file system/);
+        sizes().forEach((size, index) => expect(size - before.sizes[index]).toBeGreaterThan(900));
+      });
+
+      test("SMT has its own", () =>
+        expect(smtConf()).toEqual(realServers.map(() => "MirrorSRC=true\n640 root:www-data")));
+
+      test("hacluster has a new password, which is in no file", () => {
+        const password = generated("cluster-hacluster");
+        expect(password).toHaveLength(24);
+        // Perl's getpwnam gives root the hash of the shadow file.
+        const check = "perl -e '($p = <STDIN>) =~ s/\\n//; $h = (getpwnam q(hacluster))[1]; exit(crypt($p, $h) ne $h)'";
+        for (const node of nodes) {
+          expect(spawnSync("lab/ssh", [node, check], { cwd: root, input: password }).status).toBe(0);
+          expect(spawnSync("lab/ssh", [node, check], { cwd: root, input: "another" }).status).toBe(1);
+          const search = "grep -rlF -f - /etc /root /tmp /var/log /var/lib/smt-ha /run/log";
+          expect(spawnSync("lab/ssh", [node, search], { cwd: root, input: password, encoding: "utf8" }).stdout).toBe(
+            "",
+          );
+        }
+      });
+
+      test("the replication goes on with a new password, encrypted", async () => {
+        for (const node of realServers) {
+          await eventually(60, () => expect(replicates(node)).toBe("Yes Yes"));
+          expect([node, encryption(node)]).toEqual([node, "Yes Yes ANY"]);
+        }
+      });
+
+      test("nobody has seen a secret", () => {
+        const all = secrets();
+        for (const text of [output, ...processes]) {
+          expect(text.length).toBeGreaterThan(1000);
+          for (const secret of all) {
+            expect(text).not.toContain(secret);
+          }
+        }
+      });
+
+      test("and takes the old ones back", () => {
+        // Without the key, the disks stay as they are.
+        expect(changedBy(must("make", "up")).sort()).toEqual([...settings].sort());
+        expect(answering()).toEqual([]);
+        expect(smtConf()).toEqual(realServers.map(() => "MirrorSRC=false\n640 root:www-data"));
+        expect(state()).toEqual(before.state);
+        expectSteadyState();
+      });
     });
 
     test("refuses what can't change while it runs, says what to do, and changes nothing", () => {

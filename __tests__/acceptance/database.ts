@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
 import { Client, configFile, eventually, labFolder, must, onNode, report, root, run, since, sleep } from "./lab";
+import { secrets } from "./secrets";
 import { changedBy, expectSteadyState, full, realServers, table, tableOf, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
@@ -16,37 +17,17 @@ const registered = (node: string): string =>
     /\n/g,
     " ",
   );
-const replicates = (node: string): string =>
+/** "Yes Yes" if a node gets the other's changes and applies them. */
+export const replicates = (node: string): string =>
   onNode(node, "mysql -e 'SHOW SLAVE STATUS\\G' | sed -n 's/ *Slave_\\(IO\\|SQL\\)_Running: //p'").replace(/\n/g, " ");
 
 /** "Yes Yes ANY" if a node's link is encrypted, checks the other's certificate, and the account takes no plain one. */
-const encryption = (node: string): string =>
+export const encryption = (node: string): string =>
   onNode(
     node,
     "mysql -e 'SHOW SLAVE STATUS\\G' | sed -n 's/ *Master_SSL_\\(Allowed\\|Verify_Server_Cert\\): //p'; " +
       "mysql -N -e \"SELECT ssl_type FROM mysql.user WHERE User = 'smt_replication'\"",
   ).replace(/\n/g, " ");
-
-/** Every value that the stack keeps encrypted. */
-function secrets(): string[] {
-  const state = must("sh", "-c", "lab/stack dev stack export --show-secrets 2>/dev/null");
-  const found = new Set<string>();
-  const collect = (value: unknown): void => {
-    if (typeof value !== "object" || value === null) {
-      return;
-    }
-    if ("plaintext" in value) {
-      const text: unknown = JSON.parse(String(value.plaintext));
-      // A step's input can hold a secret among much that is none: the generated values themselves are in the state as well.
-      if (typeof text === "string" && !text.includes("\n")) {
-        found.add(text);
-      }
-    }
-    Object.values(value).forEach(collect);
-  };
-  collect(JSON.parse(state));
-  return [...found].filter((text) => text.length > 7);
-}
 
 /** Registers clients on a node, one after the other, until it is ended. Gives those that the database has acknowledged. */
 function keepRegistering(node: string, prefix: string): () => string[] {
@@ -187,9 +168,7 @@ export function database(): void {
       report("databases see each other to both have all", since(start));
       expect(registered("node1")).toBe(registered("node2"));
     });
-  });
 
-  describe("while it serves", () => {
     test("go on after a client has registered on both at once", async () => {
       realServers.forEach((node) => onNode(node, "mysql -e 'STOP SLAVE SQL_THREAD'"));
       realServers.forEach((node) => register(node, "twice"));
@@ -203,50 +182,6 @@ export function database(): void {
       });
       onNode("node2", `mysql smt -e "DELETE FROM Clients WHERE GUID = 'twice'"`);
       await eventually(60, () => realServers.forEach((node) => expect(onNode(node, description)).toBe("")));
-    });
-
-    test("takes a new password for the replication, which nobody can see", async () => {
-      // What runs on the nodes meanwhile, as anyone there can list it; until nobody reads it any more.
-      const watch = "while cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; do sleep 0.2; done";
-      // Into files, since what runs meanwhile leaves this process no time to read.
-      const watching = realServers.map((node) => {
-        const file = path.join(labFolder, `processes-${node}.log`);
-        const out = fs.openSync(file, "w");
-        const child = spawn("lab/ssh", [node, watch], { cwd: root, stdio: ["ignore", out, "ignore"] });
-        fs.closeSync(out);
-        return { file, end: () => child.kill() };
-      });
-      const changed = serving("--replace", "**::databases-replication");
-      watching.forEach(({ end }) => end());
-
-      expect(changed).toEqual(
-        [
-          "databases-replication",
-          ...["seed", "replicate", "verify"].flatMap((step) => realServers.map((node) => `${node}-database-${step}`)),
-        ].sort(),
-      );
-      for (const node of realServers) {
-        await eventually(60, () => expect(replicates(node)).toBe("Yes Yes"));
-        expect([node, encryption(node)]).toEqual([node, "Yes Yes ANY"]);
-      }
-      for (const secret of secrets()) {
-        for (const { file } of watching) {
-          const text = fs.readFileSync(file, "utf8");
-          expect(text.length).toBeGreaterThan(1000);
-          expect(text).not.toContain(secret);
-        }
-      }
-    });
-
-    test("takes another setting of SMT: its file, and nothing else", () => {
-      const file = configFile("sources", { "smt-ha:mirrorSources": "true" });
-      expect(serving("--config-file", file)).toEqual(realServers.map((node) => `${node}-smt-configure`));
-      for (const node of realServers) {
-        expect(onNode(node, "grep ^MirrorSRC= /etc/smt.conf; stat -c '%a %U:%G' /etc/smt.conf")).toBe(
-          "MirrorSRC=true\n640 root:www-data",
-        );
-      }
-      expect(serving()).toEqual(realServers.map((node) => `${node}-smt-configure`));
     });
   });
 

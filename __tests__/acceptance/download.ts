@@ -1,21 +1,31 @@
-import { Aside, eventually, onNode } from "./lab";
+import * as fs from "fs";
+import * as path from "path";
+import { Aside, eventually, labFolder, onNode } from "./lab";
 import { realServers } from "./state";
 
-/** A file in a repository of the service. */
+/** A file in a repository of the service: more than the kernels on its way buffer. */
 const large = "/var/www/html/repo/RPMMD/lab-updates/large";
 
-/** A slow client that downloads a file through the service address: 16 MiB in 90 seconds, or another size. */
+/**
+ * A client that downloads a file through the service address: slowly, in one connection, until it has lasted for some seconds
+ * or is to end.
+ */
 export class Download {
   private readonly wanted: string;
   private readonly aside: Aside;
+  private readonly hurry = path.join(labFolder, "hurry");
 
-  constructor(mebibytes = 16) {
-    this.wanted = onNode(
-      "node1",
-      `dd if=/dev/urandom of=${large} bs=1M count=${mebibytes} 2>/dev/null; sha256sum <${large}`,
-    ).split(" ")[0];
-    const url = "https://192.0.2.10/repo/RPMMD/lab-updates/large";
-    this.aside = new Aside("lab/client", "sh", "-c", `curl -skf --limit-rate 180k ${url} | sha256sum`);
+  constructor(seconds = 90) {
+    fs.rmSync(this.hurry, { force: true });
+    const make = `dd if=/dev/urandom of=${large} bs=1M count=32 2>/dev/null; sha256sum <${large}`;
+    this.wanted = onNode("node1", make).split(" ")[0];
+    const slowly = `for second in $(seq ${seconds}); do
+      [ ! -e ${this.hurry} ] || break
+      dd bs=32k count=1 iflag=fullblock status=none
+      sleep 1
+    done`;
+    const curl = "lab/client curl -skf https://192.0.2.10/repo/RPMMD/lab-updates/large";
+    this.aside = new Aside("sh", "-c", `${curl} | { ${slowly}; cat; } | sha256sum`);
   }
 
   /** The real server that it comes from. */
@@ -29,9 +39,10 @@ export class Download {
     return from;
   }
 
-  /** Waits until it ends: the client has the whole file. */
+  /** Ends it as fast as it can: the client has the whole file. */
   async expectWhole(): Promise<void> {
-    const [sum] = await eventually(240, () => {
+    fs.writeFileSync(this.hurry, "");
+    const [sum] = await eventually(120, () => {
       expect(this.aside.lines()).toHaveLength(1);
       return this.aside.stop();
     });

@@ -9,6 +9,7 @@ import { platforms } from "../../components/platform";
 import { healthSettings, healthSite, realServerSysctl } from "../../components/realServer";
 import { commandLine, parseSections, sections } from "../../components/remoteHost";
 import { fencing, sbdConfig } from "../../components/sbdConf";
+import { jobs } from "../../components/smtJobs";
 import { smtConf } from "../../components/smtNode";
 import { repositoryList } from "../../components/smtRepositories";
 import type { StackConfig } from "../../config";
@@ -17,7 +18,8 @@ import type { StackConfig } from "../../config";
 const grammar: Readonly<Record<string, RegExp>> = {
   "corosync.conf": /^(# [\w ,.:-]+|[a-z]+ \{|\t?\}|\tnode \{|\tinterface \{|\t{1,2}[a-z0-9_]+: [\w.-]+|)$/,
   sbd: /^(# [\w ,.-]+|SBD_[A-Z_]+=("[\w/.:-]+"|[\w/,]+))$/,
-  crm: /^(property|primitive|group|clone|location|colocation|order)( ([\w/.:=-]+%?|[a-z_]+="[\w/.:-]+"))+$/,
+  // No operation has Pacemaker's own time limit.
+  crm: /^(property|primitive(?=.* op start timeout=)(?=.* op stop timeout=)(?=.* op monitor (interval=\d+ )?timeout=)|group|clone|location|colocation|order)( ([\w/.:=-]+%?|[a-z_]+="[\w/.:-]+"))+$/,
   "ldirectord.cf": /^(# [\w ,.-]+|virtual = [\d.:]+|\t?[a-z]+ = ([\w.: -]+|"[\w ./-]+")|)$/,
   nftables:
     /^(# [\w ,.-]+|(delete )?table inet smt-ha( \{)?|\tchain \w+ \{|\t{2}[\w ;:{}.,/-]+( comment "[\w ,]+")?|\t?\}|)$/,
@@ -80,6 +82,7 @@ function texts(config: StackConfig): [keyof typeof grammar, string][] {
         others: config.directors.spares ? [] : smtNames,
       }),
     ],
+    ["crm", jobs(platform, { smtNodes: smtNames, directors })],
     ["ldirectord.cf", ldirectordConf(virtualIp, smtNodes, balancing)],
     ...firewallNodes.map((node): [string, string] => [
       platform.firewall,

@@ -26,3 +26,10 @@ export function allowOnly(
 export function ban(prefix: string, resource: string, nodes: readonly string[]): string {
   return nodes.map((node) => `location ${prefix}-not-on-${node} ${resource} -inf: ${node}\n`).join("");
 }
+
+/**
+ * The time that a resource's start and stop may take in seconds, as crm shell text. Pacemaker's 20 s are for a node with
+ * nothing else to do. On a busy one, a start that is cut off keeps the resource from that node, and a stop resets the node.
+ */
+export const limits = (start = 60, stop = start): string =>
+  `op start timeout=${start} interval=0 op stop timeout=${stop} interval=0`;
