@@ -13,7 +13,6 @@ const mountText = (...directors: string[]): string =>
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.start();
-  node.install();
 });
 afterEach(() => node.stop());
 

@@ -5,7 +5,6 @@ let node: TestNode;
 let disk: Disk;
 const start = async (mebibytes?: number): Promise<void> => {
   node = await TestNode.start();
-  node.install();
   disk = new Disk(node, mebibytes);
 };
 afterEach(async () => {
