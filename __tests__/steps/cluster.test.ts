@@ -396,7 +396,9 @@ describe("on the shared disk", () => {
   let disk: Disk;
   beforeEach(() => {
     disk = new Disk(node);
-    expect(node.step("disk/partition", { device: disk.device, cluster: "smtha", wipe: "no" }).code).toBe(0);
+    expect(
+      node.step("disk/partition", { device: disk.device, cluster: "smtha", id: "0123", adopt: "no", wipe: "no" }).code,
+    ).toBe(0);
   });
   afterEach(() => disk.detach());
 
