@@ -73,6 +73,7 @@ const disk = new IscsiSharedDisk("shared-disk", {
   chap: config.disk.chap,
   clusterName: config.cluster.name,
   wipe: config.disk.wipe,
+  adopt: config.disk.adopt,
 });
 
 // (1, 3) The cluster of all nodes, which fences by the shared disk.

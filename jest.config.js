@@ -26,6 +26,8 @@ module.exports = {
     {
       ...project("unit", ["<rootDir>/__tests__/**/*.test.ts"]),
       testPathIgnorePatterns: ["<rootDir>/__tests__/acceptance/"],
+      globalSetup: "<rootDir>/__tests__/support/prepareNodes.ts",
+      globalTeardown: "<rootDir>/__tests__/support/forgetNodes.ts",
     },
     // On the lab's real nodes: one after the other, so run it with --runInBand.
     project("acceptance", ["<rootDir>/__tests__/acceptance/**/*.test.ts"]),

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
 import type { ClusterNode } from "./clusterNode";
 import { itemAt } from "./lists";
 import { type Ready, StepComponent } from "./stepComponent";
@@ -33,12 +34,14 @@ export interface IscsiSharedDiskArgs {
   readonly clusterName: pulumi.Input<string>;
   /** Whether the program may overwrite foreign data on the disk. */
   readonly wipe: boolean;
+  /** Whether the program may take over a disk that another stack has partitioned, with its data. */
+  readonly adopt: boolean;
 }
 
 /**
  * The disk that all nodes share, over iSCSI. Each node logs in, now and at every boot. The first one makes the partitions
- * for SBD and data. It keeps a disk that has them as it is. It refuses a disk that is too small, and, unless `wipe` is
- * true, one that holds anything else.
+ * for SBD and data, and marks the disk as this stack's. It keeps a disk that has them as it is. It refuses a disk that is too
+ * small, one that another stack has marked, unless `adopt` is true, and, unless `wipe` is true, one that holds anything else.
  */
 export class IscsiSharedDisk extends StepComponent {
   /** Every node has both partitions. */
@@ -54,6 +57,9 @@ export class IscsiSharedDisk extends StepComponent {
 
     // Known before the first login, so that a preview shows it; the login step verifies that it exists.
     const device = pulumi.interpolate`/dev/disk/by-path/ip-${portal}-iscsi-${target}-lun-${lun}`;
+
+    // Kept in the stack's state. Two stacks can have the same names of cluster and nodes, such as a copy for tests.
+    const id = new random.RandomId(`${name}-id`, { byteLength: 8 }, { parent: this });
 
     const logins = nodes.map((node) =>
       this.step(node, "iscsi/login", {
@@ -72,7 +78,15 @@ export class IscsiSharedDisk extends StepComponent {
     const partition = this.step(
       itemAt(nodes, 0),
       "disk/partition",
-      { options: { device, cluster: args.clusterName, wipe: args.wipe ? "yes" : "no" } },
+      {
+        options: {
+          device,
+          cluster: args.clusterName,
+          id: id.hex,
+          adopt: args.adopt ? "yes" : "no",
+          wipe: args.wipe ? "yes" : "no",
+        },
+      },
       logins,
     );
     const reread = nodes.slice(1).map((node) => this.step(node, "disk/reread", { options: { device } }, [partition]));

@@ -49,6 +49,12 @@ export const diskGroup = {
       description:
         "Whether pulumi up may overwrite foreign data on the shared disk; this cluster's own data always stays. false: pulumi up refuses a disk with foreign data.",
     },
+    adoptSharedDisk: {
+      ...flag(false),
+      default: false,
+      description:
+        "Whether pulumi up may take over a shared disk that another stack has partitioned for a cluster of the same name, with its data. Only if that stack is no more: two clusters would destroy the data. false: pulumi up refuses such a disk.",
+    },
     ocfsSlots: {
       ...integer(2, 32, 8),
       default: 8,
@@ -82,6 +88,7 @@ export const diskConfig = (values: Values<DiskKeys>): DiskConfig => ({
   lun: values.lun,
   chap: values.chapUser && values.chapSecret ? { user: values.chapUser, secret: values.chapSecret } : undefined,
   wipe: values.wipeSharedDisk,
+  adopt: values.adoptSharedDisk,
   ocfsSlots: values.ocfsSlots,
 });
 

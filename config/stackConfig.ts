@@ -69,6 +69,8 @@ export interface DiskConfig {
   readonly chap?: ChapCredentials;
   /** Whether the program may overwrite foreign data on the disk. */
   readonly wipe: boolean;
+  /** Whether the program may take over a disk that another stack has partitioned, with its data. */
+  readonly adopt: boolean;
   /** How many nodes can mount the data partition at the same time. */
   readonly ocfsSlots: number;
 }

@@ -45,14 +45,21 @@ export function disk(): void {
       expect(partitions("node2")).toBe(partitions("node1"));
     });
 
-    test("is refused to another cluster", () => {
+    test.each([
+      ["another cluster", "other", /it holds a gpt partition table \(smtha-sbd,smtha-data\)/],
+      [
+        "another stack, whose cluster has the same name",
+        "smtha",
+        /cluster 'smtha' on it that is not this stack's: its mark/,
+      ],
+    ])("is refused to %s", (_, cluster, cause) => {
       const { code, output } = run(
         "lab/ssh",
         "node1",
-        `smt-ha disk/partition --device ${sharedDisk} --cluster other --wipe no`,
+        `smt-ha disk/partition --device ${sharedDisk} --cluster ${cluster} --id 0 --adopt no --wipe no`,
       );
       expect(code).not.toBe(0);
-      expect(output).toMatch(/it holds a gpt partition table \(smtha-sbd,smtha-data\)/);
+      expect(output).toMatch(cause);
     });
   });
 }

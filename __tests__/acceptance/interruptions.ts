@@ -75,7 +75,9 @@ export function interruptions(): void {
     });
 
     test("a LUN that is too small", () => {
-      const { code, output } = step(`disk/partition --device ${lunDevice(smallLun)} --cluster smtha --wipe no`);
+      const { code, output } = step(
+        `disk/partition --device ${lunDevice(smallLun)} --cluster smtha --id 0 --adopt no --wipe no`,
+      );
       expect(code).not.toBe(0);
       expectFailure(output, "disk/partition", /has 64 MiB; at least 1024 MiB are needed/);
     });

@@ -19,6 +19,7 @@ const shareDisk = async (
       lun: 1,
       clusterName: "smtha",
       wipe: false,
+      adopt: false,
       ...args,
     });
   });
@@ -48,7 +49,7 @@ test("every node logs in, the first one partitions after all logins, the others 
     after: ["Command node2-install", "Command node2-node-hosts", "Command node2-node-time"],
   });
   expect(step("node1-disk-partition")).toEqual({
-    create: `smt-ha disk/partition --device ${device} --cluster smtha --wipe no --rev REV`,
+    create: `smt-ha disk/partition --device ${device} --cluster smtha --id 5a5a5a5a5a5a5a5a --adopt no --wipe no --rev REV`,
     after: [
       "Command node1-install",
       "Command node1-iscsi-login",

@@ -133,7 +133,6 @@ describe("node/firewall", () => {
   let node: TestNode;
   beforeEach(async () => {
     node = await TestNode.start();
-    node.install();
   });
   afterEach(() => node.stop());
 

@@ -62,6 +62,7 @@ const singles = {
   chapUser: orEmpty(line),
   chapSecret: line,
   wipeSharedDisk: flag,
+  adoptSharedDisk: flag,
   ocfsSlots: whole(6, 32),
   clusterName: matching(/^[A-Za-z0-9_][A-Za-z0-9_-]{0,15}$/),
   watchdogTimeout: whole(5, 600),

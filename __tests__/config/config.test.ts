@@ -56,6 +56,7 @@ test("the lab's configuration, exactly", () => {
       lun: 1,
       chap: { user: "smt-ha", secret: "chap-hush" },
       wipe: false,
+      adopt: false,
       ocfsSlots: 8,
     },
     cluster: { name: "smtha", watchdogTimeout: 15, msgwait: 30, tokenTimeout: 5 },

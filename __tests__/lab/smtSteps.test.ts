@@ -35,7 +35,6 @@ beforeAll(async () => {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), "smt-on-lab-"));
   spawnSync(path.join(__dirname, "../../lab/template/smt/build"), [work], { stdio: "inherit" });
   node = await TestNode.start();
-  node.install();
   node.put(work, "/srv/packages");
   fs.rmSync(work, { recursive: true });
 

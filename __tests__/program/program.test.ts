@@ -70,7 +70,7 @@ describe("the lab's stack", () => {
         `--device ${device} --initiator iqn.2016-04.com.open-iscsi:smtha.node3 --chap-user smt-ha --rev REV`,
     );
     expect(recording.find("Command node1-disk-partition").inputs.create).toBe(
-      `smt-ha disk/partition --device ${device} --cluster smtha --wipe no --rev REV`,
+      `smt-ha disk/partition --device ${device} --cluster smtha --id 5a5a5a5a5a5a5a5a --adopt no --wipe no --rev REV`,
     );
   });
 

@@ -183,7 +183,6 @@ describe.each(["sles11", "sles12"] as const)("%s", (platform) => {
       const node = await TestNode.start({ name, address, platform });
       const disk = new Disk(node);
       try {
-        node.install();
         prepare(node, disk, platform, role);
         const first = runAll(node, steps);
         expect(transcript(first)).toMatchSnapshot("transcript");
@@ -217,7 +216,6 @@ describe.each(["sles11", "sles12"] as const)("%s", (platform) => {
     const [preflight] = stepsOf(recording.resources, "node1");
     const node = await TestNode.start({ platform });
     try {
-      node.install();
       node.addDefaultRoute();
       node.write("/run/doubles/archive", "ntp\nparted\nopen-iscsi\nopenssl\napache2\n");
       node.write("/run/doubles/packages", "ntp\n");

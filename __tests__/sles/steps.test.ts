@@ -15,7 +15,6 @@ const rules = (...members: readonly FirewallNode[]): string =>
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.start({ platform: "sles11" });
-  node.install();
   node.write("/run/doubles/packages", "SuSEfirewall2\nopenais\n");
 });
 afterEach(() => node.stop());

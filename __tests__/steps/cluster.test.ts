@@ -13,7 +13,6 @@ const mountText = (...directors: string[]): string =>
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.start();
-  node.install();
 });
 afterEach(() => node.stop());
 
@@ -397,7 +396,9 @@ describe("on the shared disk", () => {
   let disk: Disk;
   beforeEach(() => {
     disk = new Disk(node);
-    expect(node.step("disk/partition", { device: disk.device, cluster: "smtha", wipe: "no" }).code).toBe(0);
+    expect(
+      node.step("disk/partition", { device: disk.device, cluster: "smtha", id: "0123", adopt: "no", wipe: "no" }).code,
+    ).toBe(0);
   });
   afterEach(() => disk.detach());
 

@@ -5,7 +5,6 @@ let node: TestNode;
 let disk: Disk;
 const start = async (mebibytes?: number): Promise<void> => {
   node = await TestNode.start();
-  node.install();
   disk = new Disk(node, mebibytes);
 };
 afterEach(async () => {
@@ -15,13 +14,17 @@ afterEach(async () => {
 
 const marker = "/var/lib/smt-ha/partitioning";
 const own = "gpt smtha-sbd 1.00MiB-17.0MiB, smtha-data 17.0MiB-1023MiB";
-const partition = (wipe: "yes" | "no" = "no"): Result =>
-  node.step("disk/partition", { device: disk.device, cluster: "smtha", wipe });
+const id = "0123456789abcdef";
+const marking = (): string => `marking ${disk.device} as this stack's: ${id}`;
+const partition = (wipe: "yes" | "no" = "no", options: Record<string, string> = {}): Result =>
+  node.step("disk/partition", { device: disk.device, cluster: "smtha", id, adopt: "no", wipe, ...options });
 const causeOf = ({ stderr }: Result): string | undefined => /^ {2}cause: (.*)$/m.exec(stderr)?.[1];
 const done = { code: 0, stdout: "", stderr: "" };
 const partitioned = (...before: string[]): Result => ({
   ...done,
-  stderr: [...before, `partitioning ${disk.device}`].map((line) => `node1: disk/partition: ${line}\n`).join(""),
+  stderr: [...before, `partitioning ${disk.device}`, marking()]
+    .map((line) => `node1: disk/partition: ${line}\n`)
+    .join(""),
 });
 
 /** The label by which LVM knows a physical volume, as pvcreate writes it to the second sector. */
@@ -183,6 +186,15 @@ describe("disk/partition", () => {
       expect(disk.contents()).toBe(before);
     });
 
+    test("after the old file systems, before the mark", async () => {
+      await start();
+      partition();
+      disk.change("dd if=/dev/zero of=$disk bs=4096 seek=128 count=1 conv=notrunc status=none");
+      node.write(marker, `${disk.device}\n`);
+      expect(partition()).toEqual({ ...done, stderr: `node1: disk/partition: ${marking()}\n` });
+      expect(partition()).toEqual(done);
+    });
+
     test("on this disk only", async () => {
       await start();
       node.write(marker, "/dev/disk/by-path/another\n");
@@ -192,6 +204,60 @@ describe("disk/partition", () => {
       expect(causeOf(partition())).toBe(`${disk.device} is not blank: it holds a gpt partition table ()`);
       expect(disk.contents()).toBe(before);
     });
+  });
+});
+
+describe("disk/partition and a cluster of the same name", () => {
+  const sbdConfig = "/etc/default/sbd";
+  const refusal = (why: string): string =>
+    `${disk.device} has a cluster 'smtha' on it that is not this stack's: ${why}`;
+  const adopted = (): Result => ({ ...done, stderr: `node1: disk/partition: ${marking()}\n` });
+  const withoutMark = async (): Promise<void> => {
+    await start();
+    disk.change(
+      "parted -s $disk mklabel gpt mkpart smtha-sbd 1MiB 17MiB mkpart smtha-data 17MiB 100%; mkfs.ext4 -q -L data $disk-part2",
+    );
+  };
+
+  test.each(["no", "yes"] as const)(
+    "refuses the disk of another stack, with wipe %s, and leaves every byte",
+    async (wipe) => {
+      await start();
+      partition("no", { id: "fedcba9876543210" });
+      disk.change("mkfs.ext4 -q -L data $disk-part2");
+      node.write(sbdConfig, `SBD_DEVICE="${disk.device}-part1"\n`);
+      const before = disk.contents();
+      const result = partition(wipe);
+      expect([result.code, causeOf(result)]).toEqual([1, refusal(`its mark is fedcba9876543210, not ${id}`)]);
+      expect(result.stderr).toContain("this one is to have its data: pulumi config set adoptSharedDisk true\n");
+      expect(disk.contents()).toBe(before);
+    },
+  );
+
+  test("takes it over with its data, if the configuration says so", async () => {
+    await start();
+    partition("no", { id: "fedcba9876543210" });
+    disk.change("mkfs.ext4 -q -L data $disk-part2");
+    expect(partition("yes", { adopt: "yes" })).toEqual(adopted());
+    expect(node.check(`blkid -p -o value -s LABEL ${disk.device}-part2`)).toBe("data\n");
+    expect(disk.layout()).toBe(own);
+    expect(partition()).toEqual(done);
+  });
+
+  test("refuses a disk without a mark that this node does not use", async () => {
+    await withoutMark();
+    node.write(sbdConfig, 'SBD_DEVICE="/dev/disk/by-path/another-part1"\n');
+    const before = disk.contents();
+    expect(causeOf(partition())).toBe(refusal("it has no mark"));
+    expect(disk.contents()).toBe(before);
+    expect(partition("no", { adopt: "yes" })).toEqual(adopted());
+  });
+
+  test("marks the disk that this node's cluster has used since before there were marks", async () => {
+    await withoutMark();
+    node.write(sbdConfig, `SBD_DEVICE="${disk.device}-part1"\n`);
+    expect(partition()).toEqual(adopted());
+    expect(node.check(`blkid -p -o value -s LABEL ${disk.device}-part2`)).toBe("data\n");
   });
 });
 

@@ -3,7 +3,6 @@ import { TestNode } from "../support/node";
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.start();
-  node.install();
 });
 afterEach(() => node.stop());
 

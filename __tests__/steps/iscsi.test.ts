@@ -9,7 +9,6 @@ const record = `/etc/iscsi/nodes/${target}/192.0.2.3,3260,1/default`;
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.start();
-  node.install();
   node.write("/etc/iscsi/initiatorname.iscsi", "InitiatorName=iqn.1993-08.org.debian:01:of-the-template\n");
   addTarget(target, { luns: "1\n2\n" });
   addTarget("iqn.2026-01.com.example:other", { luns: "1\n" });

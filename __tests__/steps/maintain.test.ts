@@ -6,7 +6,6 @@ let peer: TestNode;
 beforeEach(async () => {
   [node, peer] = await Promise.all([TestNode.start(), TestNode.start({ name: "node2", address: "192.0.2.12" })]);
   node.connect(peer);
-  node.install();
   for (const server of [node, peer]) {
     startPage(server);
   }

@@ -3,7 +3,6 @@ import { Result, TestNode } from "../support/node";
 let node: TestNode;
 beforeAll(async () => {
   node = await TestNode.start();
-  node.install();
 });
 afterAll(() => node.stop());
 afterEach(() => expect(node.check("ls /dev/shm")).toBe(""));

@@ -5,7 +5,6 @@ import { Result, TestNode } from "../support/node";
 let node: TestNode;
 beforeEach(async () => {
   node = await TestNode.start();
-  node.install();
 });
 afterEach(() => node.stop());
 

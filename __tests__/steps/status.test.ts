@@ -8,7 +8,6 @@ afterEach(() => node.stop());
 
 async function start(args: TestNodeArgs = {}): Promise<void> {
   node = await TestNode.start(args);
-  node.install();
   node.check("mkdir -p /etc/smt-ha /etc/ha.d /run/doubles/cib /run/doubles/active /run/doubles/sbd /var/lib/smt-ha");
   // The kernel's own files, which this machine need not have.
   change("s|/proc/net/ip_vs|/run/doubles/ip_vs|; s|/proc/mounts|/run/doubles/mounts|");

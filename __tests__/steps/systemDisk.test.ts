@@ -6,7 +6,6 @@ let disk: Disk;
 /** Starts a node with a disk of 1 GiB that has the file system `/grown`, which the step takes for the root. */
 const start = async (make: string, args: TestNodeArgs = {}): Promise<void> => {
   node = await TestNode.start(args);
-  node.install();
   disk = new Disk(node);
   disk.change(make);
   node.check("sed -i 's|^root=/$|root=/grown|' /usr/local/lib/smt-ha/steps/node/system-disk");

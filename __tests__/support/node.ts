@@ -1,11 +1,44 @@
-import { ChildProcess, spawn, spawnSync } from "child_process";
+import { ChildProcess, execFile, spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
+import { promisify } from "util";
 import type { PlatformName } from "../../components/platform";
 import { commandLine, sections } from "../../components/remoteHost";
 
 /** The node-side files of this project. */
 export const filesFolder = path.join(__dirname, "../../files");
+
+const platforms: readonly PlatformName[] = ["debian12", "sles11", "sles12"];
+
+/** Where prepareNodes, which Jest runs first, has put what the nodes of a platform have in common. */
+const layer = (platform: PlatformName): string => path.join(process.env.SMT_HA_TEST_NODES ?? "", platform);
+
+/** Makes what all nodes of a platform have in common, once for all tests. They need root, which others do without. */
+export async function prepareNodes(): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    return;
+  }
+  // In memory, since the machine's own file system can't be above itself.
+  process.env.SMT_HA_TEST_NODES = fs.mkdtempSync("/dev/shm/smt-ha-nodes-");
+  await Promise.all(
+    platforms.map(async (platform) => {
+      fs.mkdirSync(layer(platform));
+      await promisify(execFile)("unshare", [
+        "--mount",
+        path.join(__dirname, "prepare-node"),
+        platform,
+        layer(platform),
+      ]);
+    }),
+  );
+}
+
+/** Removes that. */
+export function forgetNodes(): void {
+  if (process.env.SMT_HA_TEST_NODES) {
+    fs.rmSync(process.env.SMT_HA_TEST_NODES, { recursive: true });
+  }
+}
 
 /** How a command ended. */
 export interface Result {
@@ -32,8 +65,8 @@ export interface TestNodeArgs {
 }
 
 /**
- * A node to try node-side files on, with its address on eth0: a root of its own over this machine's (see start-node).
- * Takes some 100 ms to start; needs root.
+ * A node to try node-side files on, with its address on eth0: a root of its own over this machine's (see start-node). The
+ * project's files are installed. Needs root.
  */
 export class TestNode {
   private readonly ended: Promise<unknown>;
@@ -61,7 +94,7 @@ export class TestNode {
       path.join(__dirname, "start-node"),
       name,
       address,
-      platform,
+      layer(platform),
       ...(shared ? [shared] : []),
     ]);
     const pid = await new Promise<string>((resolve, reject) => {
@@ -95,12 +128,6 @@ export class TestNode {
   async stop(): Promise<void> {
     this.process.stdin?.end();
     await this.ended;
-  }
-
-  /** Puts the project's files where the program puts them, and installs them. */
-  install(): void {
-    this.put(filesFolder, "/root/smt-ha-files-test/files");
-    this.check(`bash smt-ha-files-test/files/install ${this.platform}`);
   }
 
   /** Copies a file or directory of this machine to the node. */

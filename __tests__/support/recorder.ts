@@ -108,14 +108,15 @@ export async function record(
         id: `${name}-id`,
         state: {
           ...(inputs as object),
-          // What Pulumi generates is a secret.
           ...(type === "command:remote:Command" && {
             stdout:
               [...Object.entries(results), ...Object.entries(defaultResults)].find(([end]) =>
                 name.endsWith(end),
               )?.[1] ?? "",
           }),
-          ...(type.startsWith("random:") && { result: sdk.secret(`${name}-hush`) }),
+          ...(type === "random:index/randomId:RandomId" && { hex: "5a5a5a5a5a5a5a5a" }),
+          // Generated passwords are secrets.
+          ...(type === "random:index/randomPassword:RandomPassword" && { result: sdk.secret(`${name}-hush`) }),
           ...(type === "pulumi:index:Stash" && { output: (inputs as { input: unknown }).input }),
         },
       }),

@@ -66,6 +66,7 @@ const disk = new IscsiSharedDisk("disk", {
   lun: 0,
   clusterName,
   wipe: false,
+  adopt: false,
 });
 
 const cluster = new HaeCluster("cluster", {

@@ -1,0 +1,1 @@
+export { forgetNodes as default } from "./node";

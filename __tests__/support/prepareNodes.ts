@@ -1,0 +1,1 @@
+export { prepareNodes as default } from "./node";
