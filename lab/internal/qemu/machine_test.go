@@ -20,7 +20,7 @@ func TestArguments(t *testing.T) {
 		"-qmp", "unix:qmp.sock,server=on,wait=off",
 		"-serial", "file:console.log",
 		"-kernel", "/cache/template/vmlinuz", "-initrd", "/cache/template/initrd",
-		"-append", "root=/dev/vda1 rw console=ttyS0 quiet net.ifnames=0 systemd.getty_auto=no mitigations=off audit=0",
+		"-append", "root=/dev/vda1 rw console=ttyS0 quiet net.ifnames=0 systemd.getty_auto=no mitigations=off audit=0 norandmaps",
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off",
