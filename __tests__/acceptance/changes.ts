@@ -22,6 +22,8 @@ const running = (): unknown => nodes.map((node) => [services(node), resourceHist
 /** Changes to the system while it serves: by its configuration and by hand. */
 export function changes(): void {
   describe("a running system", () => {
+    beforeAll(() => eventually(300, expectSteadyState));
+
     test("shows what was changed by hand in the cluster's configuration; the next up restores that and nothing else", () => {
       expect(must("lab/drift")).not.toContain("changed by hand");
       const timeout = (): string =>

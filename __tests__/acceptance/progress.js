@@ -3,6 +3,7 @@ module.exports = class Progress {
   onTestCaseResult(_test, { status, fullName, duration = 0, failureMessages }) {
     const time = new Date().toTimeString().slice(0, 8);
     const line = `lab: ${time}: ${status}: ${fullName} (${Math.round(duration / 1000)} s)`;
-    process.stderr.write([line, ...failureMessages, ""].join("\n"));
+    const failures = failureMessages.map((message) => message.replace(/\n +at .*node_modules.*/g, ""));
+    process.stderr.write([line, ...failures, ""].join("\n"));
   }
 };

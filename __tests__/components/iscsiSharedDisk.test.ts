@@ -31,6 +31,7 @@ test("every node logs in, the first one partitions after all logins, the others 
 
   expect(recording.find("IscsiSharedDisk shared-disk").type).toBe("smt-ha:disk:IscsiSharedDisk");
   expect(recording.below("IscsiSharedDisk shared-disk")).toEqual([
+    "RandomId shared-disk-id",
     "Command node1-iscsi-login",
     "Command node2-iscsi-login",
     "Command node3-iscsi-login",
@@ -57,6 +58,7 @@ test("every node logs in, the first one partitions after all logins, the others 
       "Command node1-node-time",
       "Command node2-iscsi-login",
       "Command node3-iscsi-login",
+      "RandomId shared-disk-id",
     ],
   });
   for (const node of ["node2", "node3"]) {

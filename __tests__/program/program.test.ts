@@ -64,7 +64,7 @@ describe("the lab's stack", () => {
 
   test("attaches the shared disk to all of them", async () => {
     const { recording } = await run;
-    expect(recording.below("IscsiSharedDisk shared-disk")).toHaveLength(6);
+    expect(recording.below("IscsiSharedDisk shared-disk")).toHaveLength(7);
     expect(recording.find("Command node3-iscsi-login").inputs.create).toBe(
       "smt-ha iscsi/login --portal 192.0.2.3:3260 --target iqn.2026-01.lab.smt-ha:shared " +
         `--device ${device} --initiator iqn.2016-04.com.open-iscsi:smtha.node3 --chap-user smt-ha --rev REV`,

@@ -215,7 +215,7 @@ describe("disk/partition and a cluster of the same name", () => {
   const withoutMark = async (): Promise<void> => {
     await start();
     disk.change(
-      "parted -s $disk mklabel gpt mkpart smtha-sbd 1MiB 17MiB mkpart smtha-data 17MiB 100%; mkfs.ext4 -q -L data $disk-part2",
+      "parted -s $disk mklabel gpt mkpart smtha-sbd 1MiB 17MiB mkpart smtha-data 17MiB 100%; /usr/local/sbin/udevadm settle; mkfs.ext4 -q -L data $disk-part2",
     );
   };
 
