@@ -65,8 +65,8 @@ export function machines(): void {
       const file = path.join(root, "Pulumi.existing.yaml");
       fs.copyFileSync(configFile("existing", { "smt-ha:machines": "existing", "vsphere:password": null }), file);
       try {
-        // Without the cluster, which is another stack's and would rightly be refused, and what that stack has set up.
-        const others = ["HaeCluster", "OcfsMount", "SmtNode", "CertificateAuthority"];
+        // Without the disk and the cluster, which are another stack's and would rightly be refused, and what that has set up.
+        const others = ["IscsiSharedDisk", "HaeCluster", "OcfsMount", "SmtNode", "CertificateAuthority"];
         const excluded = others.flatMap((component) => ["--exclude", `**${component}**`]);
         const up = run("lab/stack", "existing", "up", ...excluded, "--exclude-dependents");
         expect(up.output).not.toContain("vsphere:index");
