@@ -53,7 +53,7 @@ export const diskGroup = {
       ...flag(false),
       default: false,
       description:
-        "Whether pulumi up may take over a shared disk that another stack has partitioned for a cluster of the same name, with its data. Only if that stack is no more: two clusters would destroy the data. false: pulumi up refuses such a disk.",
+        "Whether pulumi up may take over a shared disk that another stack has partitioned for a cluster of the same name, with its data. Only if that stack no longer exists: two clusters would destroy the data. false: pulumi up refuses such a disk.",
     },
     ocfsSlots: {
       ...integer(2, 32, 8),

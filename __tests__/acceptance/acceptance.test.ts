@@ -3,7 +3,7 @@ import { cluster, fencing } from "./cluster";
 import { authority, database, resets } from "./database";
 import { directors } from "./directors";
 import { disk } from "./disk";
-import { everyFault } from "./faults";
+import { everyFault, someFaults } from "./faults";
 import { interruptions } from "./interruptions";
 import { Aside, run } from "./lab";
 import { lost } from "./lost";
@@ -28,6 +28,7 @@ const parts = {
   resets,
   lost,
   changes,
+  "some-faults": someFaults,
   spares,
   maintenance,
   directors,

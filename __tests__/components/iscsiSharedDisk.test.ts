@@ -100,9 +100,9 @@ test("the CHAP secret is secret wherever it is, and in no command line", async (
   expect(openText(recording)).not.toContain("hush");
 });
 
-test("wiping is asked for in so many words", async () => {
-  const { recording } = await shareDisk({ wipe: true });
-  expect(recording.find("Command node1-disk-partition").inputs.create).toContain(" --wipe yes ");
+test.each(["wipe", "adopt"])("%s is asked for in so many words", async (what) => {
+  const { recording } = await shareDisk({ [what]: true });
+  expect(recording.find("Command node1-disk-partition").inputs.create).toContain(` --${what} yes `);
 });
 
 /** Everything that the recording holds outside secrets. */

@@ -112,6 +112,7 @@ test("optional keys", () => {
       folder: "smt",
       diskGiB: "40",
       wipeSharedDisk: "true",
+      adoptSharedDisk: "true",
       protectMachines: "true",
       clusterName: "SMT_ha",
       sshPrivateKeyFile: "~/.ssh/id_rsa",
@@ -155,6 +156,7 @@ test("optional keys", () => {
   expect(config.network.dnsServers).toEqual(["192.0.2.5", "192.0.2.6"]);
   expect(config.machines).toMatchObject({ folder: "smt", diskGiB: 40, protect: true });
   expect(config.disk.wipe).toBe(true);
+  expect(config.disk.adopt).toBe(true);
   expect(config.database).toEqual({ rootPassword: "root hush", winner: "node2" });
 });
 

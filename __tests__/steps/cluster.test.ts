@@ -479,6 +479,12 @@ describe("on the shared disk", () => {
       expect([made(), disk.contents()]).toEqual([[], before]);
     });
 
+    test("does not take a disk that it can't read for a blank one", () => {
+      options.device = "/dev/disk/by-path/gone-part2";
+      expect(causeOf(format("yes"))).toBe("/dev/disk/by-path/gone-part2 can't be read");
+      expect(made()).toEqual([]);
+    });
+
     test.each([
       ["another cluster's", "", "an OCFS2 file system '' of the cluster 'other'"],
       ["a foreign", "mkfs.ext4 -q -F -L backup $disk-part2", "ext4 'backup'"],

@@ -210,7 +210,7 @@ describe("disk/partition", () => {
 describe("disk/partition and a cluster of the same name", () => {
   const sbdConfig = "/etc/default/sbd";
   const refusal = (why: string): string =>
-    `${disk.device} has a cluster 'smtha' on it that is not this stack's: ${why}`;
+    `${disk.device} has a cluster 'smtha' on it that may be another stack's: ${why}`;
   const adopted = (): Result => ({ ...done, stderr: `node1: disk/partition: ${marking()}\n` });
   const withoutMark = async (): Promise<void> => {
     await start();
@@ -229,10 +229,31 @@ describe("disk/partition and a cluster of the same name", () => {
       const before = disk.contents();
       const result = partition(wipe);
       expect([result.code, causeOf(result)]).toEqual([1, refusal(`its mark is fedcba9876543210, not ${id}`)]);
-      expect(result.stderr).toContain("this one is to have its data: pulumi config set adoptSharedDisk true\n");
+      expect(result.stderr).toContain("or its stack no longer exists: pulumi config set adoptSharedDisk true\n");
       expect(disk.contents()).toBe(before);
     },
   );
+
+  test("refuses it where an interrupted run was about to partition it, too", async () => {
+    await start();
+    partition("no", { id: "fedcba9876543210" });
+    disk.change("mkfs.ext4 -q -L data $disk-part2");
+    node.write(marker, `${disk.device}\n`);
+    const before = disk.contents();
+    expect(causeOf(partition("yes"))).toBe(refusal(`its mark is fedcba9876543210, not ${id}`));
+    expect(disk.contents()).toBe(before);
+    expect(partition("yes", { adopt: "yes" })).toEqual(adopted());
+    expect(node.check(`blkid -p -o value -s LABEL ${disk.device}-part2`)).toBe("data\n");
+  });
+
+  test("names the mark of a disk whose partitions are gone; wipes it where it may", async () => {
+    await start();
+    partition("no", { id: "fedcba9876543210" });
+    disk.change("wipefs -qa $disk");
+    expect(causeOf(partition())).toBe(`${disk.device} is not blank: it holds the mark fedcba9876543210 of a stack`);
+    expect(partition("yes").code).toBe(0);
+    expect(partition()).toEqual(done);
+  });
 
   test("takes it over with its data, if the configuration says so", async () => {
     await start();
@@ -248,7 +269,7 @@ describe("disk/partition and a cluster of the same name", () => {
     await withoutMark();
     node.write(sbdConfig, 'SBD_DEVICE="/dev/disk/by-path/another-part1"\n');
     const before = disk.contents();
-    expect(causeOf(partition())).toBe(refusal("it has no mark"));
+    expect(causeOf(partition())).toBe(refusal("it has no mark, as those that an earlier release has partitioned"));
     expect(disk.contents()).toBe(before);
     expect(partition("no", { adopt: "yes" })).toEqual(adopted());
   });

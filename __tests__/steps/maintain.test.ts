@@ -50,7 +50,10 @@ describe("node/maintain", () => {
       ),
     });
     expect(calls()).toEqual([load, standby("on")]);
-    expect(node.read("/run/doubles/cib/drain-node1")).toContain("ocf:smt-ha:drain params server=192.0.2.11 ");
+    const drain = node.read("/run/doubles/cib/drain-node1");
+    expect(drain).toContain("ocf:smt-ha:drain params server=192.0.2.11 ");
+    // No operation has Pacemaker's own time limit.
+    expect(drain.match(/op \w+ timeout=\d+ interval=0/g)).toHaveLength(3);
     expect(maintain().stderr).toBe(lines("node/maintain", "node1 is out of service already"));
     // Its cluster may be stopped, for an update.
     node.check("rm /run/doubles/active/pacemaker");

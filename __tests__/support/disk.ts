@@ -1,12 +1,13 @@
 import { execFileSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
+import { memoryDirectory } from "./memory";
 import { TestNode } from "./node";
 
 /** A disk of a test's node: a real loop device over a sparse file in memory, under a by-path name as the shared disk has. */
 export class Disk {
   readonly device = "/dev/disk/by-path/ip-192.0.2.3:3260-iscsi-iqn.2026-01.com.example:smt-lun-1";
-  private readonly folder = fs.mkdtempSync("/dev/shm/smt-ha-disk-");
+  private readonly folder = memoryDirectory("disk");
   private readonly image = path.join(this.folder, "image");
   /** Its device file, such as `/dev/loop0`. */
   readonly loop: string;

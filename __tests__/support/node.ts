@@ -4,6 +4,7 @@ import * as path from "path";
 import { promisify } from "util";
 import type { PlatformName } from "../../components/platform";
 import { commandLine, sections } from "../../components/remoteHost";
+import { memoryDirectory, removeLeftovers } from "./memory";
 
 /** The node-side files of this project. */
 export const filesFolder = path.join(__dirname, "../../files");
@@ -18,8 +19,8 @@ export async function prepareNodes(): Promise<void> {
   if (process.getuid?.() !== 0) {
     return;
   }
-  // In memory, since the machine's own file system can't be above itself.
-  process.env.SMT_HA_TEST_NODES = fs.mkdtempSync("/dev/shm/smt-ha-nodes-");
+  removeLeftovers();
+  process.env.SMT_HA_TEST_NODES = memoryDirectory("nodes");
   await Promise.all(
     platforms.map(async (platform) => {
       fs.mkdirSync(layer(platform));
