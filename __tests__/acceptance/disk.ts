@@ -50,7 +50,7 @@ export function disk(): void {
       [
         "another stack, whose cluster has the same name",
         "smtha",
-        /cluster 'smtha' on it that is not this stack's: its mark/,
+        /cluster 'smtha' on it that may be another stack's: its mark/,
       ],
     ])("is refused to %s", (_, cluster, cause) => {
       const { code, output } = run(
