@@ -74,6 +74,18 @@ export function changes(): void {
       const smtConf = (): string[] =>
         realServers.map((node) => onNode(node, "grep ^MirrorSRC= /etc/smt.conf; stat -c '%a %U:%G' /etc/smt.conf"));
 
+      /** Runs an `up` that breaks no connection and fails no request; gives what it printed. */
+      async function unnoticed(up: () => string): Promise<string> {
+        const client = new Client();
+        const download = new Download(1200);
+        const connection = await eventually(20, () => download.connection());
+        const printed = up();
+        expect(download.connection()).toBe(connection);
+        await download.expectWhole();
+        expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+        return printed;
+      }
+
       let balancer: string;
       let before: { readonly state: unknown; readonly sizes: readonly number[] };
       let output: string;
@@ -106,20 +118,17 @@ export function changes(): void {
         ].sort();
         expect(changedBy(must("lab/stack", "dev", "preview", ...args)).sort()).toEqual(steps);
 
-        const client = new Client();
-        const download = new Download(1200);
-        const connection = await eventually(20, () => download.connection());
-        // What runs on the nodes meanwhile, as anyone there can list it; for half an hour at most.
+        // What runs on the nodes meanwhile, as anyone there can list it. It ends by itself if the test is killed.
         const list =
           "for i in $(seq 3000); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; echo; sleep 0.2; done";
-        const watching = realServers.map((node) => new Aside("lab/ssh", node, list));
-        output = must("lab/stack", "dev", "up", ...args);
-        processes = watching.map((aside) => aside.stop().join("\n"));
+        output = await unnoticed(() => {
+          const watching = realServers.map((node) => new Aside("lab/ssh", node, list));
+          const printed = must("lab/stack", "dev", "up", ...args);
+          processes = watching.map((aside) => aside.stop().join("\n"));
+          return printed;
+        });
         expect(changedBy(output).sort()).toEqual(steps);
         expect(state()).toEqual(before.state);
-        expect(download.connection()).toBe(connection);
-        await download.expectWhole();
-        expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
       });
 
       test("the balancer has read its new ones", () =>
@@ -185,11 +194,9 @@ export function changes(): void {
         }
       });
 
-      test("and takes the old ones back", () => {
-        const client = new Client();
+      test("and takes the old ones back", async () => {
         // Without the key, the disks stay as they are.
-        expect(changedBy(must("make", "up")).sort()).toEqual([...settings].sort());
-        expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
+        expect(changedBy(await unnoticed(() => must("make", "up"))).sort()).toEqual([...settings].sort());
         expect(answering()).toEqual([]);
         expect(smtConf()).toEqual(realServers.map(() => "MirrorSRC=false\n640 root:www-data"));
         expect(state()).toEqual(before.state);

@@ -181,7 +181,7 @@ const faults: readonly Fault[] = [
   },
 ];
 
-/** Of each kind one, for the usual run. */
+/** One of each kind: a server, the balancer, a database, the storage. */
 const some = [
   "SMT node: power lost",
   "director: power lost",

@@ -22,7 +22,7 @@ export const twoDirectors = (
   }
 ).config["smt-ha:nodes"];
 
-/** The node that holds the service address, as a node of the cluster says. A login costs that an emulated second. */
+/** The node that holds the service address, as one of the cluster says: a login costs that one a second of its time. */
 export const activeDirector = (asked = "node1"): string =>
   onNode(asked, "crm_resource --resource Director --locate 2>&1").split(" ").pop() ?? "";
 

@@ -2,14 +2,12 @@ import { ChildProcess, execFile, spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
 import { promisify } from "util";
-import type { PlatformName } from "../../components/platform";
+import { type PlatformName, platformNames } from "../../components/platform";
 import { commandLine, sections } from "../../components/remoteHost";
 import { memoryDirectory, removeLeftovers } from "./memory";
 
 /** The node-side files of this project. */
 export const filesFolder = path.join(__dirname, "../../files");
-
-const platforms: readonly PlatformName[] = ["debian12", "sles11", "sles12"];
 
 /** Where prepareNodes, which Jest runs first, has put what the nodes of a platform have in common. */
 const layer = (platform: PlatformName): string => path.join(process.env.SMT_HA_TEST_NODES ?? "", platform);
@@ -22,7 +20,7 @@ export async function prepareNodes(): Promise<void> {
   removeLeftovers();
   process.env.SMT_HA_TEST_NODES = memoryDirectory("nodes");
   await Promise.all(
-    platforms.map(async (platform) => {
+    platformNames.map(async (platform) => {
       fs.mkdirSync(layer(platform));
       await promisify(execFile)("unshare", [
         "--mount",
