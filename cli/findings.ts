@@ -149,7 +149,7 @@ class Findings {
 
   private cluster(): void {
     const answering = this.answers.filter(({ status }) => status);
-    const start = this.platform === "sles11" ? "rcopenais start" : "crm cluster start";
+    const start = this.platform === "sles11" ? "rcopenais start" : "systemctl start pacemaker";
     const stopped = answering.filter((answer) => !this.clusterRuns(answer));
     if (answering.length > 0 && stopped.length === answering.length) {
       const names = stopped.map(({ node }) => node.name);
@@ -502,7 +502,7 @@ class Findings {
         );
       }
       if (known.tieBreakerPending) {
-        const fix = `restart it on ${name}, once all nodes are online: crm cluster stop && crm cluster start`;
+        const fix = `restart it on ${name}, once all nodes are online: systemctl stop pacemaker corosync && systemctl start pacemaker`;
         this.add("warning", name, "its corosync runs without the tie breaker", fix);
       }
     }

@@ -43,6 +43,8 @@ SBD_TIMEOUT_ACTION=flush,reboot
  * Fencing, as crm shell text, and what the cluster does without quorum: it freezes, since OCFS2 could not unmount. Fencing
  * that failed while the disk was away is tried again. Older Pacemakers look for expired failures at their recheck only. A
  * busy node needs seconds to start the agent: if it were cut off after it wrote its message, the node would be reset twice.
+ * The disk reaches every node, and stonith-timeout fits msgwait: to ask for the list of nodes before each fencing, and to have
+ * the agent compare the timeouts, would cost a takeover seconds on a busy node.
  *
  * Where there are such properties: a node that is back before its fencing is over hears of it and resets itself, instead of
  * stopping Pacemaker for good (`fence-reaction`). And a load on one node does not have the whole cluster do one thing at a
@@ -52,10 +54,11 @@ export function fencing(
   { sbd, clusterProperties }: Pick<Platform, "sbd" | "clusterProperties">,
   args: FencingArgs,
 ): string {
-  const device = sbd === "cluster-glue" ? ` params sbd_device="${args.sbdDevice}"` : "";
+  // The agent of cluster-glue 1.0.5 compares no timeouts, and takes the device from here only.
+  const params = sbd === "cluster-glue" ? `sbd_device="${args.sbdDevice}"` : "pcmk_host_check=none timeout_bypass=true";
   return `property stonith-enabled=true stonith-timeout=${Math.ceil(args.msgwait * 1.2) + 30}s no-quorum-policy=freeze cluster-recheck-interval=2min${
     clusterProperties && ` ${clusterProperties}`
   }
-primitive stonith-sbd stonith:external/sbd${device} ${limits()} op monitor interval=3600 timeout=60 meta failure-timeout=120
+primitive stonith-sbd stonith:external/sbd params ${params} ${limits()} op monitor interval=3600 timeout=60 meta failure-timeout=120
 `;
 }

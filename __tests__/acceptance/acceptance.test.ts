@@ -3,6 +3,7 @@ import { cluster, fencing } from "./cluster";
 import { authority, database, resets } from "./database";
 import { directors } from "./directors";
 import { disk } from "./disk";
+import { fast } from "./fast";
 import { everyFault, someFaults } from "./faults";
 import { interruptions } from "./interruptions";
 import { Aside, run } from "./lab";
@@ -30,6 +31,7 @@ const parts = {
   changes,
   "some-faults": someFaults,
   spares,
+  fast,
   maintenance,
   directors,
   faults: everyFault,

@@ -210,7 +210,9 @@ export function changes(): void {
       expect(code).not.toBe(0);
       expect(output).toMatch(/smt-ha: node1: step sbd\/create failed/);
       expect(output).toMatch(/msgwait 30 s, and is in use by: .*node1/);
-      expect(output).toMatch(/fix: {3}stop the cluster on all nodes, run 'sbd -d \S+ -1 15 -4 40 create'/);
+      expect(output).toMatch(
+        /fix: {3}stop the cluster on all nodes \(systemctl stop pacemaker corosync\), run 'sbd -d \S+ -1 15 -4 40 create'/,
+      );
 
       const format = (cluster: string, slots: number): string => {
         const step = `smt-ha ocfs/format --device ${sharedDisk}-part2 --label smt --wipe no`;

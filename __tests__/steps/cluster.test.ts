@@ -428,7 +428,7 @@ describe("on the shared disk", () => {
       node.calls();
       const { code, stderr } = create("20", "40");
       expect([code, stderr]).toEqual([1, expect.stringContaining("msgwait 30 s, and is in use by: node1 node2\n")]);
-      expect(stderr).toContain("fix:   stop the cluster on all nodes, run 'sbd -d ");
+      expect(stderr).toContain("fix:   stop the cluster on all nodes (systemctl stop pacemaker corosync), run 'sbd -d ");
       expect(node.calls()).toEqual([]);
     });
 

@@ -79,7 +79,7 @@ cluster_enable() {
 }
 
 # cluster_stop: stops the cluster on this node.
-cluster_stop() { systemctl stop pacemaker corosync; }
+cluster_stop() { $CLUSTER_STOP; }
 
 # cluster_hold, cluster_release: an update of its packages would start the cluster again. A reboot releases it too.
 cluster_hold() { systemctl mask --runtime pacemaker corosync sbd; }
@@ -155,7 +155,8 @@ END
 
 # It pulls in corosync, which pulls in sbd.
 CLUSTER_SERVICE=pacemaker
-CLUSTER_STOP='crm cluster stop'
+CLUSTER_START='systemctl start pacemaker'
+CLUSTER_STOP='systemctl stop pacemaker corosync'
 CLUSTER_LOG='journalctl -u pacemaker'
 # Whether a running member can reload a changed corosync.conf.
 CLUSTER_RELOADS=yes

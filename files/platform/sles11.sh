@@ -35,6 +35,7 @@ DATABASE_SERVICE=mysql
 DATABASE_CONFIG=/etc/my-smt-ha.cnf
 # Starts SBD, then corosync, and that Pacemaker.
 CLUSTER_SERVICE=openais
+CLUSTER_START='rcopenais start'
 CLUSTER_STOP='rcopenais stop'
 CLUSTER_LOG='cat /var/log/messages'
 # Whether a running member can reload a changed corosync.conf.
