@@ -335,6 +335,14 @@ describe("cluster/join", () => {
       }
     });
 
+    test("bears that SBD takes its note of an earlier fencing away meanwhile", () => {
+      // A reader gets the time once; then the file is gone.
+      node.check(
+        "mkfifo /var/run/smt-ha-fenced; (echo 60 >/var/run/smt-ha-fenced; rm /var/run/smt-ha-fenced) >/dev/null 2>&1 &",
+      );
+      expect(wait()).toBe("27");
+    });
+
     test("after an orderly stop starts it at once, and the next one after a fencing not", () => {
       remember();
       expect(wait()).toBe("");
@@ -428,7 +436,9 @@ describe("on the shared disk", () => {
       node.calls();
       const { code, stderr } = create("20", "40");
       expect([code, stderr]).toEqual([1, expect.stringContaining("msgwait 30 s, and is in use by: node1 node2\n")]);
-      expect(stderr).toContain("fix:   stop the cluster on all nodes (systemctl stop pacemaker corosync), run 'sbd -d ");
+      expect(stderr).toContain(
+        "fix:   stop the cluster on all nodes (systemctl stop pacemaker corosync), run 'sbd -d ",
+      );
       expect(node.calls()).toEqual([]);
     });
 
