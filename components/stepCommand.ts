@@ -1,4 +1,5 @@
 // How a step is called. Without Pulumi, so that a test of the node-side files need not load it.
+import * as crypto from "crypto";
 
 /** The line that runs a step, such as `smt-ha iscsi/login --lun 1 --rev 1a2b3c4d`: an administrator can type it too. */
 export function commandLine(
@@ -42,6 +43,25 @@ export function parseSections(text: string): Record<string, string> {
   );
 }
 
+/**
+ * What `files/smt-ha` keeps of a step that worked: 16 hexadecimal digits.
+ *
+ * @param line how it was called, as `commandLine` renders it
+ * @param stdin what it got on its standard input
+ */
+export function markOf(line: string, stdin: string): string {
+  const [, ...words] = (line.match(/(?:'[^']*'|\\'|[^\s'\\])+/g) ?? []).map(unquote);
+  return crypto
+    .createHash("sha256")
+    .update([...words, stdin].join("\0"))
+    .digest("hex")
+    .slice(0, 16);
+}
+
 function quote(value: string): string {
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replace(/'/g, `'\\''`)}'`;
 }
+
+/** The inverse of `quote`. */
+const unquote = (word: string): string =>
+  word.replace(/'([^']*)'|\\(')/g, (_, text?: string, mark?: string) => text ?? mark ?? "");

@@ -1,3 +1,4 @@
+import * as fs from "fs";
 import { runProgram } from "../support/program";
 import { labSecrets, labStack, stackValues } from "../support/stack";
 import type { Recording } from "../support/recorder";
@@ -72,6 +73,18 @@ describe("the lab's stack", () => {
     expect(recording.find("Command node1-disk-partition").inputs.create).toBe(
       `smt-ha disk/partition --device ${device} --cluster smtha --id 5a5a5a5a5a5a5a5a --adopt no --wipe no --rev REV`,
     );
+  });
+
+  test("names each step as its node's mark of it", async () => {
+    const { recording } = await run;
+    const commands = recording.resources.filter(({ inputs }) => String(inputs.create).startsWith("smt-ha "));
+    expect(commands.length).toBeGreaterThan(80);
+    for (const { name, inputs } of commands) {
+      const [, step, options] = /^smt-ha (\S+) (.*)/.exec(String(inputs.create))!;
+      const [, use] = /^# use: --(.+)$/m.exec(fs.readFileSync(`files/steps/${step}`, "utf8")) ?? [];
+      const value = use ? `-${new RegExp(`--${use} (\\S+)`).exec(options)?.[1]}` : "";
+      expect(name.replace(/^node\d-/, "")).toBe(step.replace("/", "-") + value);
+    }
   });
 
   test("waits for the cluster and the mount only where a step needs them", async () => {

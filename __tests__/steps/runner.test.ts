@@ -1,3 +1,4 @@
+import { commandLine, markOf, sections } from "../../components/stepCommand";
 import { Result, TestNode } from "../support/node";
 
 let node: TestNode;
@@ -140,6 +141,46 @@ test.each([
     2,
     expect.stringMatching(RegExp(`^${refused("test/step", "it names no lane", fix)}$`)),
   ]);
+});
+
+describe("the mark of what a step ran with", () => {
+  const marks = (): string => node.check("cat /var/lib/smt-ha/steps/test-step");
+  beforeEach(() => node.check("rm -rf /var/lib/smt-ha/steps"));
+
+  test("is one that the program can compute, for root only", () => {
+    const options = { servers: 'it\'s; $(rm) `x` \\ "a"  *', empty: "", one: "a/b" };
+    const inputs = { hosts: "one\n\n  two\n", secret: "tell" };
+    expect(run("for x in $(option servers) $(option empty) $(option one); do :; done", options, inputs).code).toBe(0);
+    const mark = markOf(commandLine("test/step", options, "1a2b3c4d"), sections(inputs));
+    expect(marks()).toBe(`${mark}\n`);
+    expect(node.check("stat -c %a /var/lib/smt-ha/steps/*")).toBe("600\n");
+    expect(markOf(commandLine("test/step", options, "1a2b3c4d"), sections({ ...inputs, secret: "hush" }))).not.toBe(
+      mark,
+    );
+    expect(markOf(commandLine("test/step", { ...options, one: "a" }, "1a2b3c4d"), sections(inputs))).not.toBe(mark);
+  });
+
+  test("is gone if the step fails, or is killed", () => {
+    for (const end of ["exit 1", "kill -9 $PPID"]) {
+      expect(run("true").code).toBe(0);
+      expect(marks()).not.toBe("");
+      expect(run(end).code).not.toBe(0);
+      expect(node.check("ls /var/lib/smt-ha/steps; rm -rf /dev/shm/smt-ha.*")).toBe("");
+    }
+  });
+
+  test("is one for each use, where the step has more than one, and none where it only asks", () => {
+    node.write(
+      "/usr/local/lib/smt-ha/steps/test/uses",
+      '#!/bin/bash\n# lane: first\n# use: --part\n. "$SMT_HA/lib/step.sh"\npart=$(option part)\n',
+    );
+    for (const part of ["one", "two"]) {
+      expect(node.step("test/uses", { part }).code).toBe(0);
+    }
+    addStep("asks", "true", "none");
+    expect(node.step("test/asks").code).toBe(0);
+    expect(node.check("ls /var/lib/smt-ha/steps")).toBe("test-uses-one\ntest-uses-two\n");
+  });
 });
 
 describe("inputs", () => {
