@@ -328,10 +328,10 @@ const call = (command: string, body = ""): Answer =>
   request("POST", `/center/regsvc?command=${command}&lang=en-US&version=1.0`, { body });
 const product = (name: string, version: string): string =>
   `<product version="${version}" release="" arch="x86_64">${name}</product>`;
-const ask = (products: string, params = "", attributes = 'accept="optional"'): Answer =>
+const ask = (products: string, params = "", attributes = 'accept="optional"', guid = "g1"): Answer =>
   call(
     "register",
-    `<register xmlns="x" ${attributes}><guid>g1</guid><host type="Y">h</host>${products}<param id="secret">s1</param>
+    `<register xmlns="x" ${attributes}><guid>${guid}</guid><host type="Y">h</host>${products}<param id="secret">s1</param>
       <param id="hostname">seven</param><param id="ostarget">SUSE Linux Enterprise Server 12 (x86_64)</param>${params}</register>`,
   );
 
@@ -358,7 +358,7 @@ describe("suse_register's protocol", () => {
     const answer = ask(product("Old", "11") + product("SLES", "12.5"), told).body;
     expect(answer.replace(/generated="\d+"/, "")).toMatchInlineSnapshot(`
       "<?xml version="1.0" encoding="UTF-8"?>
-      <zmdconfig xmlns="http://www.novell.com/xml/center/regsvc-1_0" lang="en"><guid>g1</guid><service id="SMT-https_smt_example_com" description="Local NU Server" type="nu"><param id="url">https://smt.example.com/</param><param name="catalog" url="https://smt.example.com/repo/$RCE/Pool/sle-12-x86_64">Pool</param></service><service id="Tools" description="tools" type="zypp"><param id="url">https://smt.example.com/repo/RPMMD/Tools</param><param name="catalog">Tools</param></service><status ><productstatus product="SLES" version="12.5" release="" arch="x86_64" result="success" errorcode="OK"><message>Ok.</message></productstatus><productstatus product="Old" version="11" release="" arch="" result="success" errorcode="OK"><message>Ok.</message></productstatus></status></zmdconfig>"
+      <zmdconfig xmlns="http://www.novell.com/xml/center/regsvc-1_0" lang="en"><guid>${guid}</guid><service id="SMT-https_smt_example_com" description="Local NU Server" type="nu"><param id="url">https://smt.example.com/</param><param name="catalog" url="https://smt.example.com/repo/$RCE/Pool/sle-12-x86_64">Pool</param></service><service id="Tools" description="tools" type="zypp"><param id="url">https://smt.example.com/repo/RPMMD/Tools</param><param name="catalog">Tools</param></service><status ><productstatus product="SLES" version="12.5" release="" arch="x86_64" result="success" errorcode="OK"><message>Ok.</message></productstatus><productstatus product="Old" version="11" release="" arch="" result="success" errorcode="OK"><message>Ok.</message></productstatus></status></zmdconfig>"
     `);
     const client = "SELECT HOSTNAME, TARGET, SECRET, REGTYPE FROM Clients WHERE GUID = 'g1'";
     expect(sql(client)).toBe("seven\tsle-12-x86_64\ts1\tSR");
@@ -493,13 +493,17 @@ describe("two databases that follow each other", () => {
     for (const server of servers) {
       use(server);
       expect(connect("POST", "systems/products", client, sles)[0]).toBe(200);
-      expect(ask(product("SLES", "12.5")).status).toBe(200);
+      expect(ask(product("SLES", "12.5"), "", "", "g2").status).toBe(200);
     }
     servers.forEach((server) => sql("START SLAVE SQL_THREAD", server));
-    // Each has the other's row then, with its time.
+    // Each has the other's row then, with its time and its number, until the client changes it.
+    await expectSame(/^INSERT INTO `Clients` .*'g2'.*|\d+-\d+-\d+ \d+:\d+:\d+/gm);
+    const numbers = (): string[] =>
+      servers.map((server) => sql("SELECT ID % 10 FROM Clients WHERE GUID = 'g2'", server));
+    expect(numbers()).toEqual(["2", "1"]);
+    sql("UPDATE Clients SET DESCRIPTION = 'after'", servers[1]);
     await expectSame(/\d+-\d+-\d+ \d+:\d+:\d+/g);
-    sql("UPDATE Clients SET DESCRIPTION = 'after'");
-    await expectSame(/\d+-\d+-\d+ \d+:\d+:\d+/g);
+    expect(numbers()).toEqual(["1", "1"]);
     expect(stored(guidOf(client))[0]).toBe("500");
   });
 });
