@@ -139,13 +139,19 @@ beforeAll(async () => {
   });
   node.check("/usr/lib/SMT/bin/smt-db setup --yast", "\nsmt\nsecret\nsecret\n");
   node.check(`mysqldump --databases smt | mysql -S ${servers[1]}`);
+  // Both accounts before the first link: it would try again after a minute only.
+  for (const socket of servers) {
+    node.check(
+      `mysql -S ${socket}`,
+      `GRANT ALL ON *.* TO smt@localhost IDENTIFIED BY 'secret'; GRANT REPLICATION SLAVE ON *.* TO smt@'127.0.0.1' IDENTIFIED BY 'secret'`,
+    );
+  }
   servers.forEach((socket, index) => {
     const [file, position] = node.check(`mysql -NS ${servers[1 - index]} -e 'SHOW MASTER STATUS'`).split("\t");
     const source = `MASTER_HOST = '127.0.0.1', MASTER_PORT = ${3307 - index}, MASTER_USER = 'smt', MASTER_PASSWORD = 'secret'`;
     node.check(
       `mysql -S ${socket}`,
-      `GRANT ALL ON *.* TO smt@localhost IDENTIFIED BY 'secret'; GRANT REPLICATION SLAVE ON *.* TO smt@'127.0.0.1' IDENTIFIED BY 'secret';
-       CHANGE MASTER TO ${source}, MASTER_LOG_FILE = '${file}', MASTER_LOG_POS = ${position}; START SLAVE`,
+      `CHANGE MASTER TO ${source}, MASTER_LOG_FILE = '${file}', MASTER_LOG_POS = ${position}; START SLAVE`,
     );
   });
   sql(products);
@@ -216,7 +222,7 @@ describe("SUSEConnect's protocol", () => {
       200,
       [
         {
-          system_id: like(/^\d+$/),
+          system_id: Number(sql(`SELECT ID FROM Clients WHERE GUID = '${guidOf(client)}'`)),
           regcode: null,
           type: null,
           status: null,
@@ -358,14 +364,14 @@ describe("suse_register's protocol", () => {
     const answer = ask(product("Old", "11") + product("SLES", "12.5"), told).body;
     expect(answer.replace(/generated="\d+"/, "")).toMatchInlineSnapshot(`
       "<?xml version="1.0" encoding="UTF-8"?>
-      <zmdconfig xmlns="http://www.novell.com/xml/center/regsvc-1_0" lang="en"><guid>${guid}</guid><service id="SMT-https_smt_example_com" description="Local NU Server" type="nu"><param id="url">https://smt.example.com/</param><param name="catalog" url="https://smt.example.com/repo/$RCE/Pool/sle-12-x86_64">Pool</param></service><service id="Tools" description="tools" type="zypp"><param id="url">https://smt.example.com/repo/RPMMD/Tools</param><param name="catalog">Tools</param></service><status ><productstatus product="SLES" version="12.5" release="" arch="x86_64" result="success" errorcode="OK"><message>Ok.</message></productstatus><productstatus product="Old" version="11" release="" arch="" result="success" errorcode="OK"><message>Ok.</message></productstatus></status></zmdconfig>"
+      <zmdconfig xmlns="http://www.novell.com/xml/center/regsvc-1_0" lang="en"><guid>g1</guid><service id="SMT-https_smt_example_com" description="Local NU Server" type="nu"><param id="url">https://smt.example.com/</param><param name="catalog" url="https://smt.example.com/repo/$RCE/Pool/sle-12-x86_64">Pool</param></service><service id="Tools" description="tools" type="zypp"><param id="url">https://smt.example.com/repo/RPMMD/Tools</param><param name="catalog">Tools</param></service><status ><productstatus product="SLES" version="12.5" release="" arch="x86_64" result="success" errorcode="OK"><message>Ok.</message></productstatus><productstatus product="Old" version="11" release="" arch="" result="success" errorcode="OK"><message>Ok.</message></productstatus></status></zmdconfig>"
     `);
     const client = "SELECT HOSTNAME, TARGET, SECRET, REGTYPE FROM Clients WHERE GUID = 'g1'";
     expect(sql(client)).toBe("seven\tsle-12-x86_64\ts1\tSR");
     const [registered, data, job] = stored("g1");
     expect([registered, job]).toEqual(["500 502", "1 1 23:00:00"]);
     expect(data).toMatch(
-      /^host=h hostname=seven memory= ostarget=SUSE .* processor=p product-arch-500=x86_64 .* virttype=Y$/,
+      /^host=h hostname=seven memory= ostarget=SUSE Linux Enterprise Server 12 \(x86_64\) processor=p product-arch-500=x86_64 .* virttype=Y$/,
     );
 
     expect(ask(product("SLES", "12.5")).body).toContain("<zmdconfig");
@@ -406,6 +412,9 @@ describe("the repositories", () => {
       </repoindex>"
     `);
     expect(names("g1:s1")).toEqual(["Pool"]);
+    // Of two products that share one, too.
+    expect(connect("POST", "systems/products", client, { ...sles, identifier: "old", version: "11" })[0]).toBe(200);
+    expect(names(client)).toEqual(["Pool", "Tools"]);
     sql("UPDATE Catalogs SET DOMIRROR = 'N' WHERE NAME = 'Tools'");
     expect(names(client)).toEqual(["Pool"]);
     sql("UPDATE Catalogs SET DOMIRROR = 'Y' WHERE NAME = 'Tools'");

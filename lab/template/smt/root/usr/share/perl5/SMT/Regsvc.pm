@@ -60,7 +60,7 @@ sub register {
     return written($info) if $info && @{ $info->{kids} };
     die { refused => 'Bad Request' } if !defined $told{guid} || !@ids;
 
-    my ($os) = grep { ($_ // '') ne '' } @told{qw(ostarget ostarget-bak)};
+    my ($os) = grep { ($_ // '') ne '' } map { $told{$_} } qw(ostarget ostarget-bak);
     my ($found) = defined $os ? rows('SELECT TARGET FROM Targets WHERE OS = ?', $os =~ s/^\s*"|"\s*$//gr) : ();
     my $target = ($found // {})->{TARGET};
     add($request, \%told, \@products, $target);

@@ -47,8 +47,10 @@ sub handler {
         @values = $client->{TARGET};
     }
     $filter .= " AND c.CATALOGTYPE = 'nu'" if $client && $client->{REGTYPE} eq 'SR';
-    my @found = rows("SELECT c.NAME, c.DESCRIPTION, c.TARGET, c.LOCALPATH, c.AUTOREFRESH, pc.OPTIONAL $of_client$filter ORDER BY c.ID",
+    my @found = rows("SELECT c.ID, c.NAME, c.DESCRIPTION, c.TARGET, c.LOCALPATH, c.AUTOREFRESH, pc.OPTIONAL $of_client$filter ORDER BY c.ID",
         $guid, @values);
+    my %seen;
+    @found = grep { !$seen{ $_->{ID} }++ } @found;
     database()->do('UPDATE Clients SET LASTCONTACT = ? WHERE GUID = ?', undef, now(), $guid);
 
     $request->content_type('text/xml');
