@@ -10,6 +10,7 @@ import { Aside, run } from "./lab";
 import { lost } from "./lost";
 import { machines } from "./machines";
 import { maintenance } from "./maintenance";
+import { registration } from "./registration";
 import { service } from "./service";
 import { sles } from "./sles";
 import { spares } from "./spares";
@@ -28,6 +29,7 @@ const parts = {
   authority,
   resets,
   lost,
+  registration,
   changes,
   "some-faults": someFaults,
   spares,
@@ -41,7 +43,7 @@ const parts = {
 
 /**
  * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
- * each node, another root CA, ten resets, lost nodes and every fault under load.
+ * each node, another root CA, ten resets, lost nodes, clients that register, and every fault under load.
  */
 const usual = "interruptions disk cluster service database changes sles machines";
 const wanted = (process.env.PARTS || usual).split(" ");
