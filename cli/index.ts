@@ -6,8 +6,9 @@ import type { StatusOptions } from "./status";
 
 /** The exit code of a command that fails. */
 let failed = 1;
-/** That of status: monitoring takes 1 for a warning. */
+/** That of what tells how a stack is: monitoring takes 1 for a warning. */
 const unknownState = 3;
+const stateCodes = "\nExit codes: 0 all is well, 1 warning, 2 critical, 3 the state is not known.";
 
 const program = new Command()
   // lab/smt-ha names itself.
@@ -41,7 +42,7 @@ program
   .option("--json", "print the nodes' documents and the findings as JSON")
   .option("--html <file>", "also write a page that shows the same", calledFrom)
   .addOption(new Option("--watch", "ask again every few seconds, until Ctrl-C").conflicts("json"))
-  .addHelpText("after", "\nExit codes: 0 all is well, 1 warning, 2 critical, 3 the state is not known.")
+  .addHelpText("after", stateCodes)
   .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
   .action(async (options: StatusOptions & { stack?: string }) => {
     failed = unknownState;
@@ -49,6 +50,27 @@ program
     const [{ readStack }, { status }] = await Promise.all([import("./stack"), import("./status")]);
     const stack = await readStack(options.stack, process.cwd());
     process.exitCode = await status({ stack, options, command: program.name(), signal });
+  });
+
+program
+  .command("diagnose")
+  .description("Packs what an expert asks for, from all nodes and without secrets, into one archive. Changes nothing.")
+  .option("--stack <stack>", "name of the stack (default: the selected one)")
+  .option("--output <file>", "the archive (default: smt-ha-STACK-TIME.tar.gz)", calledFrom)
+  .addHelpText("after", stateCodes)
+  .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
+  .action(async (options: { stack?: string; output?: string }) => {
+    failed = unknownState;
+    const signal = interruption();
+    const [{ readStack }, { readSecrets }, { archiveName, diagnose }] = await Promise.all([
+      import("./stack"),
+      import("./secrets"),
+      import("./diagnose"),
+    ]);
+    const stack = await readStack(options.stack, process.cwd());
+    const secrets = await readSecrets(stack, process.cwd());
+    const output = options.output ?? calledFrom(archiveName(stack.name, new Date()));
+    process.exitCode = await diagnose({ stack, secrets, output, command: program.name(), signal });
   });
 
 function seconds(text: string): number {

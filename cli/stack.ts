@@ -33,9 +33,17 @@ export type StackSource = Pick<Workspace, "projectSettings" | "stack" | "getAllC
  * @param name the stack; undefined for the selected one
  * @param directory the project's directory
  */
-export async function readStack(name: string | undefined, directory: string): Promise<Stack> {
+export const readStack = (name: string | undefined, directory: string): Promise<Stack> =>
+  askPulumi(name, directory, (workspace) => readStackFrom(workspace, name));
+
+/** Asks Pulumi about a stack; its refusals become failures. */
+export async function askPulumi<T>(
+  name: string | undefined,
+  directory: string,
+  ask: (workspace: Workspace) => Promise<T>,
+): Promise<T> {
   try {
-    return await readStackFrom(await LocalWorkspace.create({ workDir: directory }), name);
+    return await ask(await LocalWorkspace.create({ workDir: directory }));
   } catch (error) {
     throw error instanceof CommandError
       ? pulumiFailure(error, name)

@@ -1,11 +1,11 @@
 import * as fs from "fs";
-import * as path from "path";
 import { setTimeout as delay } from "timers/promises";
-import { Failure } from "./failure";
 import { findingsOf } from "./findings";
 import { parseNodeStatus, type NodeAnswer } from "./nodeStatus";
+import { replaceFile } from "./outputFile";
 import type { StatusReport } from "./overview";
-import { noAnswer, withSsh, type Result, type Ssh } from "./ssh";
+import { askNode } from "./question";
+import { withSsh, type Ssh } from "./ssh";
 import type { Stack, StackNode } from "./stack";
 import { statusPage } from "./statusPage";
 import { statusText } from "./statusText";
@@ -31,7 +31,7 @@ export interface StatusArgs {
 export const exitCodes = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 
 /** Seconds in which a node has to let this machine in, and those for its whole answer. */
-const connectTimeout = 5;
+export const connectTimeout = 5;
 const answerTimeout = 60;
 /** Seconds between two answers of --watch. */
 const pause = 5;
@@ -42,19 +42,17 @@ const clearScreen = "\x1b[H\x1b[2J";
  *
  * @returns the exit code
  */
-export async function status({ stack, options, command, signal }: StatusArgs): Promise<number> {
-  const nodes = stack.nodes;
+export async function status(args: StatusArgs): Promise<number> {
+  const { stack, options, signal } = args;
   return await withSsh(
-    nodes,
+    stack.nodes,
     async (ssh) => {
       for (;;) {
-        const answers = await Promise.all(nodes.map((node) => ask(ssh, node, signal)));
+        const report = await reportOf(ssh, args);
         if (signal.aborted) {
           return exitCodes.unknown;
         }
-        const time = new Date();
-        const report = { stack: stack.name, time, answers, findings: findingsOf(answers, time, command) };
-        show(report, options);
+        await show(report, options);
         if (!options.watch) {
           return exitCodeOf(report);
         }
@@ -68,64 +66,33 @@ export async function status({ stack, options, command, signal }: StatusArgs): P
   );
 }
 
-/** Asks one node. Whatever it answers, the others have their say. */
+/** Asks all nodes at the same time, and tells what is wrong. */
+export async function reportOf(
+  ssh: Ssh,
+  { stack, command, signal }: Pick<StatusArgs, "stack" | "command" | "signal">,
+): Promise<StatusReport> {
+  const answers = await Promise.all(stack.nodes.map((node) => ask(ssh, node, signal)));
+  const time = new Date();
+  return { stack: stack.name, time, answers, findings: findingsOf(answers, time, command) };
+}
+
 async function ask(ssh: Ssh, node: StackNode, signal: AbortSignal): Promise<NodeAnswer> {
   const { name, address, role } = node;
-  const limit = AbortSignal.timeout(answerTimeout * 1000);
   const asked = { name, address, role };
-  try {
-    const result = await ssh.run(node, "smt-ha node/status", { signal: AbortSignal.any([signal, limit]) });
-    const status = result.code === 0 ? parseNodeStatus(result.stdout) : undefined;
-    return status ? { node: asked, status } : { node: asked, failure: failureOf(node, result) };
-  } catch (error) {
-    if (error instanceof Failure) {
-      throw error;
-    }
-    const cause = `${name} has not answered within ${answerTimeout} seconds`;
-    return { node: asked, failure: { cause, fix: `look at the console of ${name}` } };
-  }
+  const said = await askNode(ssh, node, { step: "node/status", limit: answerTimeout }, parseNodeStatus, signal);
+  return "answer" in said ? { node: asked, status: said.answer } : { node: asked, failure: said.failure };
 }
 
-/** Why a node has not answered. */
-function failureOf(node: StackNode, { code, stdout, stderr }: Result): { cause: string; fix: string } {
-  const { name } = node;
-  if (code === 255) {
-    return noAnswer(node, stderr);
-  }
-  const fix = `bring the program's files to ${name}: pulumi up`;
-  if (code === 0) {
-    return { cause: `${name} answers in another form than this command knows: ${stdout.slice(0, 80)}`, fix };
-  }
-  return /there is no step|command not found/.test(stderr)
-    ? { cause: `${name} lacks the step node/status`, fix }
-    : { cause: `${name} can't tell its state: ${stderr}`, fix: `let this succeed on ${name}: smt-ha node/status` };
-}
-
-function show(report: StatusReport, { json, html, watch }: StatusOptions): void {
+async function show(report: StatusReport, { json, html, watch }: StatusOptions): Promise<void> {
   if (html !== undefined) {
-    writePage(html, statusPage(report));
+    await replaceFile(html, "status", (unfinished) => fs.writeFileSync(unfinished, statusPage(report)));
   }
-  if (json) {
-    const { stack, time, answers, findings } = report;
-    process.stdout.write(`${JSON.stringify({ stack, time, nodes: answers, findings }, undefined, 2)}\n`);
-  } else {
-    process.stdout.write(`${watch ? clearScreen : ""}${statusText(report)}`);
-  }
+  process.stdout.write(json ? statusJson(report) : `${watch ? clearScreen : ""}${statusText(report)}`);
 }
 
-/** Replaces the file as a whole: a reader may load it at any time. */
-function writePage(file: string, page: string): void {
-  const unfinished = path.join(path.dirname(file), `.${path.basename(file)}.new`);
-  try {
-    fs.writeFileSync(unfinished, page);
-    fs.renameSync(unfinished, file);
-  } catch (error) {
-    throw new Failure("smt-ha: status not written", {
-      cause: (error as Error).message,
-      fix: "name a file in a directory that you may write to",
-    });
-  }
-}
+/** The nodes' documents and the findings. */
+export const statusJson = ({ stack, time, answers, findings }: StatusReport): string =>
+  `${JSON.stringify({ stack, time, nodes: answers, findings }, undefined, 2)}\n`;
 
 /** The worst that was found. What can't be told from here is told apart from what is wrong. */
 export function exitCodeOf({ answers, findings }: StatusReport): number {

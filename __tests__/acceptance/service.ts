@@ -3,7 +3,9 @@ import * as path from "path";
 import { parse } from "yaml";
 import { Download } from "./download";
 import { eventually, expectFailure, inLab, labFolder, must, onNode, report, root, run, since, upWith } from "./lab";
-import { expectSteadyState, full, moveTo, realServers, table, tableOf } from "./state";
+import { filesOf } from "../support/archive";
+import { secrets } from "./secrets";
+import { expectSteadyState, full, moveTo, realServers, sharedTarget, table, tableOf, threeNodes } from "./state";
 
 const repositories = ["RPMMD/lab-updates", "$RCE/Lab-Pool/sles-11-x86_64"];
 const url = (path: string): string => `https://smt.smt-ha.lab/${path}`;
@@ -111,6 +113,34 @@ export function service(): void {
       moveTo("node3");
       expect(download.connection()).toBe(connection);
       await download.expectWhole();
+    });
+
+    test("is diagnosed without a secret", () => {
+      const archive = path.join(labFolder, "diagnose.tar.gz");
+      const start = Date.now();
+      const { code } = run("lab/smt-ha", "diagnose", "--output", archive);
+      report("diagnose", since(start));
+      // Pending packages and the like are no fault of this.
+      expect([0, 1]).toContain(code);
+      const files = filesOf(archive);
+      for (const node of threeNodes.nodes) {
+        expect(files[`${node}/cluster/crm_mon.txt`]).toMatch(/partition with quorum/);
+        expect(files[`${node}/iscsi/sessions.txt`]).toContain(sharedTarget);
+        expect(files[`${node}/logs/cluster.txt`].length).toBeGreaterThan(1000);
+        expect(Object.keys(files).filter((file) => file.startsWith(`${node}/`) && file.includes("incomplete"))).toEqual(
+          [],
+        );
+      }
+      for (const node of realServers) {
+        expect(files[`${node}/smt/smt.conf.txt`]).toContain("pass = [removed]");
+        expect(files[`${node}/database/link.txt`]).toMatch(/Slave_SQL_Running: Yes/);
+      }
+      const known = secrets();
+      expect(known.length).toBeGreaterThan(5);
+      for (const [file, text] of Object.entries(files)) {
+        expect([file, known.filter((secret) => text.includes(secret)).length]).toEqual([file, 0]);
+      }
+      fs.rmSync(archive);
     });
 
     test("lists on each node what was added on the other", async () => {

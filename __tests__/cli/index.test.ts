@@ -2,8 +2,9 @@ import { spawn } from "child_process";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
+import { filesOf } from "../support/archive";
 import { FakeSsh } from "../support/fakeSsh";
-import { answers } from "../support/nodeStatus";
+import { answers, writeDocuments } from "../support/nodeStatus";
 import { labStack } from "../support/stack";
 
 const root = path.join(__dirname, "../..");
@@ -103,6 +104,52 @@ describe("status", () => {
   ])("%j leaves the state unknown: exit code 3", async (args, message) => {
     expect(await run(args)).toEqual([3, "", expect.stringMatching(message)]);
     expect(ssh.calls).toEqual([]);
+  });
+});
+
+describe("diagnose", () => {
+  beforeEach(() => {
+    const generated = { "4dabf18193072939515e22adb298388d": "1", plaintext: '"generated-hush"' };
+    const state = { version: 3, deployment: { resources: [{ outputs: { result: generated } }] } };
+    fs.writeFileSync(path.join(ssh.directory, "state.json"), JSON.stringify(state));
+    writeDocuments(ssh.directory);
+    ssh.answer({
+      "* smt-ha node/status": "cat status-$node",
+      "* smt-ha node/diagnose": "printf '@@ cluster/x\\n a generated-hush b key-hush\\n'",
+    });
+  });
+
+  test("packs a stack where the command was called, without what the stack keeps secret", async () => {
+    const [code, stdout, stderr] = await run(["diagnose"], undefined, ssh.directory);
+    expect([code, stderr]).toEqual([0, ""]);
+    const [, archive] = /^(\S+): begin with/m.exec(stdout as string) ?? [];
+    expect(path.basename(archive)).toMatch(/^smt-ha-prod-\d{8}T\d{4}Z\.tar\.gz$/);
+    expect(path.dirname(archive)).toBe(ssh.directory);
+    expect(filesOf(archive)["node1/cluster/x.txt"]).toBe("a [removed] b key-hush\n");
+  });
+
+  test("--output names the archive", async () => {
+    const [code] = await run(["diagnose", "--output", "found.tar.gz"], undefined, ssh.directory);
+    expect(code).toBe(0);
+    expect(Object.keys(filesOf(path.join(ssh.directory, "found.tar.gz")))).toContain("node3/cluster/x.txt");
+  });
+
+  test("ends by a signal, and leaves nothing", async () => {
+    ssh.answer({ "* smt-ha node/status": "cat status-$node", "* smt-ha node/diagnose": "exec sleep 60" });
+    const signal = { name: "SIGINT", after: "node3: smt-ha node/diagnose" } as const;
+    const [code] = await run(["diagnose"], signal, ssh.directory);
+    expect(code).toBe(3);
+    expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".gz"))).toEqual([]);
+  });
+
+  test("a stack that can't be read leaves the state unknown: exit code 3", async () => {
+    expect(await run(["diagnose", "--stack", "gone"])).toEqual([
+      3,
+      "",
+      expect.stringMatching(/^smt-ha: stack gone not read\n/),
+    ]);
+    fs.rmSync(path.join(ssh.directory, "state.json"));
+    expect(await run(["diagnose"])).toEqual([3, "", expect.stringMatching(/^smt-ha: stack prod not read\n/)]);
   });
 });
 

@@ -3,17 +3,8 @@ import * as path from "path";
 import { Failure } from "../../cli/failure";
 import { parseNodeStatus } from "../../cli/nodeStatus";
 import { exitCodeOf, status, type StatusOptions } from "../../cli/status";
-import type { StackNode } from "../../cli/stack";
 import { FakeSsh } from "../support/fakeSsh";
-import { answers, type Changes } from "../support/nodeStatus";
-
-const nodes = answers().map(({ node }): StackNode => ({
-  ...node,
-  hostKey: "ssh-ed25519 AAAA",
-  user: "root",
-  port: 22,
-  privateKey: `${node.name}-hush\n`,
-}));
+import { answers, stackNodes, writeDocuments, type Changes } from "../support/nodeStatus";
 
 let ssh: FakeSsh;
 let stdout: string;
@@ -29,23 +20,12 @@ afterEach(() => {
 
 /** What the nodes answer: the tests' documents, with changes. */
 function documents(changes: Readonly<Record<string, Changes>> = {}): void {
-  const time = { ended: Math.floor(Date.now() / 1000), files: 1, bytes: 1, errors: 0 };
-  const until = new Date(Date.now() + 300 * 24 * 60 * 60 * 1000).toISOString();
-  for (const { node, status: document } of answers(changes)) {
-    const { certificates, mirror, ...rest } = document!;
-    const timely = {
-      ...rest,
-      certificates: { certificates: [{ file: "/x", from: "2026-01-01T00:00:00Z", to: until }] },
-      ...(mirror && "schedule" in mirror && { mirror: { ...mirror, last: time } }),
-      ...(changes[node.name]?.certificates !== undefined && { certificates }),
-    };
-    fs.writeFileSync(path.join(ssh.directory, `status-${node.name}`), JSON.stringify(timely));
-  }
+  writeDocuments(ssh.directory, changes);
   ssh.answer({ "* smt-ha node/status": "cat status-$node" });
 }
 
 const run = (options: StatusOptions = {}, signal = new AbortController().signal): Promise<number> =>
-  status({ stack: { name: "prod", nodes }, options, command: "npx smt-ha", signal });
+  status({ stack: { name: "prod", nodes: stackNodes }, options, command: "npx smt-ha", signal });
 
 test.each<[string, Readonly<Record<string, Changes>>, number]>([
   ["all is well", {}, 0],

@@ -1,4 +1,7 @@
+import * as fs from "fs";
+import * as path from "path";
 import type { NodeAnswer, NodeStatus } from "../../cli/nodeStatus";
+import type { StackNode } from "../../cli/stack";
 
 /** The time of the tests' documents. */
 export const now = new Date("2026-10-02T12:00:00Z");
@@ -128,3 +131,28 @@ export const cluster = ({
     ...other,
   },
 });
+
+/** How to reach the nodes of the tests' documents. */
+export const stackNodes = answers().map(({ node }): StackNode => ({
+  ...node,
+  hostKey: "ssh-ed25519 AAAA",
+  user: "root",
+  port: 22,
+  privateKey: `${node.name}-hush\n`,
+}));
+
+/** Writes the documents, as of today, into files `status-NODE`. */
+export function writeDocuments(directory: string, changes: Readonly<Record<string, Changes>> = {}): void {
+  const time = { ended: Math.floor(Date.now() / 1000), files: 1, bytes: 1, errors: 0 };
+  const until = new Date(Date.now() + 300 * 24 * 60 * 60 * 1000).toISOString();
+  for (const { node, status: document } of answers(changes)) {
+    const { certificates, mirror, ...rest } = document!;
+    const timely = {
+      ...rest,
+      certificates: { certificates: [{ file: "/x", from: "2026-01-01T00:00:00Z", to: until }] },
+      ...(mirror && "schedule" in mirror && { mirror: { ...mirror, last: time } }),
+      ...(changes[node.name]?.certificates !== undefined && { certificates }),
+    };
+    fs.writeFileSync(path.join(directory, `status-${node.name}`), JSON.stringify(timely));
+  }
+}

@@ -125,6 +125,11 @@ time_synchronised() { ntpq -pn | grep '^[*]' >/dev/null; }
 # ntpq prints how far the server is ahead, in milliseconds.
 time_state() { ntpq -pn | awk '/^[*]/ { follows = "true"; ahead = -$9 / 1000 } END { print follows ? follows : "false", ahead }'; }
 
+# Commands that node/diagnose runs.
+TIME_REPORT='ntpq -pn'
+PACKAGE_LIST='rpm -qa'
+FIREWALL_REPORT='iptables -nvL'
+
 # The packages bring no sample of the cluster's configuration to its real place.
 CLUSTER_SAMPLE=
 

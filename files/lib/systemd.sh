@@ -163,6 +163,21 @@ CLUSTER_RELOADS=yes
 # Whether crm_resource can ban a resource from a node.
 CLUSTER_BANS=yes
 
+# logs: what node/diagnose shows of the journal: what was wrong since the boot, before it, and the cluster's part.
+# shellcheck disable=SC2086 # lists
+logs() {
+  local journal='journalctl --no-pager --quiet'
+  local cluster='-u corosync -u pacemaker -u sbd -u dlm -u iscsid -u open-iscsi -u smt-ha-disk'
+  show logs/boots $journal --list-boots
+  show logs/warnings $journal -b -p warning -n 2000
+  show logs/warnings-of-previous-boot $journal -b -1 -p warning -n 2000
+  show logs/end-of-previous-boot $journal -b -1 -n 1000
+  show logs/cluster $journal -b $cluster -n 3000
+  show logs/cluster-of-previous-boot $journal -b -1 $cluster -n 3000
+  show logs/failed-units systemctl --no-pager --failed
+  show logs/timers systemctl --no-pager list-timers --all
+}
+
 # cluster_settle SECONDS: waits until the cluster has nothing more to do.
 cluster_settle() { crm_resource --wait --timeout="$1"; }
 

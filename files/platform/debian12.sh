@@ -101,6 +101,11 @@ time_state() {
     END { print follows, ahead }'
 }
 
+# Commands that node/diagnose runs.
+TIME_REPORT='chronyc -n tracking'
+PACKAGE_LIST='dpkg-query -W'
+FIREWALL_REPORT='nft list ruleset'
+
 COROSYNC_CONF=/etc/corosync/corosync.conf
 SBD_CONFIG=/etc/default/sbd
 # cibadmin's exit code where a query finds nothing.

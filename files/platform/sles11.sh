@@ -221,6 +221,13 @@ cluster_release() { :; }
 # cluster_disable: stops the cluster on this node, now and at every boot.
 cluster_disable() { service_disable openais; }
 
+# logs: what node/diagnose shows of the system's log, which goes on from one boot to the next.
+logs() {
+  local most=2097152
+  copies logs /var/log/messages /var/log/warn /var/log/boot.msg
+  show logs/services chkconfig --list
+}
+
 # cluster_settle SECONDS: waits until the cluster has nothing more to do. A change takes a moment to reach it.
 cluster_settle() {
   sleep 2
