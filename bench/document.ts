@@ -3,7 +3,7 @@ import * as path from "path";
 import { update } from "../scripts/generate";
 import { type Measurement, type RunName, titles, totalOf } from "./measurement";
 import { picture } from "./picture";
-import { pathTable, peerTable, stepTable, summary } from "./tables";
+import { pathTable, stepTable, summary } from "./tables";
 
 const file = "docs/performance.md";
 
@@ -24,12 +24,11 @@ ${stepTable(run.steps)}
 
 /** The measured part of docs/performance.md. */
 export function measured(measurement: Measurement): string {
-  const { where, memoryMiB, down, peers } = measurement;
+  const { where, memoryMiB, down } = measurement;
   const names = Object.keys(titles) as readonly RunName[];
   return [
     `Measured ${where}. The lab took ${memoryMiB} MiB with its service running, and ${(down / 1000).toFixed(0)} s to go down.\n`,
     summary(measurement),
-    ...(peers ? [`## The limit and a peer\n`, peerTable(peers)] : []),
     ...names.map((name) => section(name, measurement)),
   ].join("\n");
 }

@@ -29,24 +29,9 @@ export interface Measurement {
   readonly memoryMiB: number;
   /** How long `down` took, in milliseconds. */
   readonly down: number;
-  /** Each measured several times, in milliseconds. Unset: not asked for. */
-  readonly peers?: Readonly<Record<Peer, readonly number[]>>;
 }
-
-/** Ways to run all steps again on a stack that has them. */
-export const peerTitles = {
-  up: "`pulumi up`, with every step to replace",
-  ssh: "bare `ssh`, each step as soon as what it waits for has ended",
-  ansible: "Ansible, a task a step",
-} as const;
-
-export type Peer = keyof typeof peerTitles;
 
 export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
 /** How long a run took altogether, in milliseconds. */
 export const totalOf = ({ parts }: Run): number => sumOf(Object.values(parts));
-
-/** The middle one of an odd number of values. */
-export const medianOf = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;

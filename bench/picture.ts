@@ -4,7 +4,7 @@ import type { Step } from "./timeline";
 const width = 1200;
 const plot = { left: 270, right: width - 70 } as const;
 const rowHeight = 16;
-const top = 62;
+const top = 78;
 
 const style = new Markup(`
 text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #1b1f24; }
@@ -75,7 +75,7 @@ const legend = (): Markup => markup`<g transform="translate(12 36)">
 <rect class="critical" x="84" width="24" height="10"/><text class="soft" x="114" y="9">on the critical path (▸)</text>
 <rect class="bar" x="250" width="24" height="10"/><rect class="reach" x="250" width="24" height="10"/>
 <text class="soft" x="280" y="9">until its script runs on the node: connection, locks</text>
-<path class="wait" d="M552 5h24"/><text class="soft" x="582" y="9">all that it waits for has ended, but it has not started</text></g>`;
+<path class="wait" d="M610 5h24"/><text class="soft" x="640" y="9">all that it waits for has ended, but it has not started</text></g>`;
 
 const headingRow = (node: string, y: number): Markup =>
   markup`<rect class="band" y="${y}" width="${width}" height="${rowHeight}"/><text class="node" x="12" y="${y + 12}">${node}</text>\n`;

@@ -1,14 +1,4 @@
-import {
-  type Measurement,
-  medianOf,
-  type Peer,
-  peerTitles,
-  type Run,
-  type RunName,
-  sumOf,
-  titles,
-  totalOf,
-} from "./measurement";
+import { type Measurement, type Run, type RunName, sumOf, titles, totalOf } from "./measurement";
 import { seconds } from "./picture";
 import { pathLength, type Step } from "./timeline";
 
@@ -98,18 +88,6 @@ export function pathTable({ parts, engine, steps }: Run): string {
         seconds(end),
       ],
     ],
-  );
-}
-
-/** How each way to run all steps again compares; nothing if no peers were measured. In seconds. */
-export function peerTable(peers: NonNullable<Measurement["peers"]>): string {
-  const up = medianOf(peers.up);
-  return table(
-    ["all steps again, on a stack that has them", "each run", "median", "`up` takes, times as long"],
-    Object.entries(peerTitles).map(([peer, title]) => {
-      const all = peers[peer as Peer];
-      return [title, all.map(seconds).join(", "), seconds(medianOf(all)), (up / medianOf(all)).toFixed(2)];
-    }),
   );
 }
 
