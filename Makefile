@@ -37,5 +37,5 @@ acceptance: node_modules/.package-lock.json ## the whole system on the lab's mac
 faults: node_modules/.package-lock.json ## every fault under load, into docs/results.md; some two hours
 	PARTS=faults npm run --silent test:acceptance
 
-bench: node_modules/.package-lock.json ## time and memory of up, with the steps' timings
-	lab/bench
+bench: node_modules/.package-lock.json ## time of up and of each step, into docs/performance.md; BASE=FILE compares
+	npm run --silent bench
