@@ -103,6 +103,7 @@ class Findings {
     this.mirroring();
     this.clocks();
     this.drift();
+    this.steps();
     this.files();
     this.unknown();
     this.packages();
@@ -504,6 +505,24 @@ class Findings {
       if (known.tieBreakerPending) {
         const fix = `restart it on ${name}, once all nodes are online: systemctl stop pacemaker corosync && systemctl start pacemaker`;
         this.add("warning", name, "its corosync runs without the tie breaker", fix);
+      }
+    }
+  }
+
+  /** Steps that the state takes for done, and that failed, or ran last with something else: by hand, or from another state. */
+  private steps(): void {
+    for (const { node, status } of this.answers) {
+      const differing = Object.entries(node.steps)
+        .filter((step) => status && !status.steps.some(({ name, mark }) => name === step[0] && mark === step[1]))
+        .map(([name]) => name);
+      if (differing.length > 0) {
+        const replaced = differing.map((name) => `--replace '**::${node.name}-${name}'`);
+        this.add(
+          "warning",
+          node.name,
+          `it is not what the stack's state says: these failed, or ran last from another state or by hand: ${differing.join(", ")}`,
+          `run them from this state, if it is the right one: pulumi up ${replaced.join(" ")}`,
+        );
       }
     }
   }

@@ -39,6 +39,8 @@ const nodeStatus = z.object({
   balances: z.boolean(),
   /** Whether node/maintain has taken it out of service. */
   outOfService: z.boolean(),
+  /** The steps that worked when they ran last, each with its mark. */
+  steps: z.array(z.object({ name: z.string(), mark: z.string() })),
   cluster: known(
     z.union([
       z.object({ runs: z.literal(false) }),
@@ -135,7 +137,7 @@ export type Known<Q extends Question> = Exclude<NodeStatus[Q], { unknown: string
 
 /** A node, and what it has answered, or why it has not. */
 export interface NodeAnswer {
-  readonly node: Pick<StackNode, "name" | "address" | "role">;
+  readonly node: Pick<StackNode, "name" | "address" | "role" | "steps">;
   readonly status?: NodeStatus;
   readonly failure?: { readonly cause: string; readonly fix: string };
 }

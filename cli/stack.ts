@@ -1,5 +1,6 @@
 import { CommandError, LocalWorkspace, StackNotFoundError, type Workspace } from "@pulumi/pulumi/automation";
 import type { Role } from "../components/clusterNode";
+import { markOf } from "../components/stepCommand";
 import { ConfigError, loadNodes } from "../config";
 import { Failure } from "./failure";
 
@@ -22,13 +23,23 @@ export interface StackNode {
   readonly port: number;
   /** A secret, in OpenSSH or PEM format. */
   readonly privateKey: string;
+  /** What the node ran with last as far as the stack's state knows: the marks of its steps, by name. */
+  readonly steps: Readonly<Record<string, string>>;
 }
 
 /** What the commands ask of Pulumi. Nothing of it changes which stack is selected. */
-export type StackSource = Pick<Workspace, "projectSettings" | "stack" | "getAllConfig" | "stackOutputs">;
+export type StackSource = Pick<Workspace, "projectSettings" | "stack" | "getAllConfig" | "exportStack">;
+
+/** A resource in a stack's state, which shows its secrets. */
+interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  readonly outputs?: Readonly<Record<string, unknown>>;
+}
 
 /**
- * Reads a stack's nodes from its outputs, and how to reach them from its configuration.
+ * Reads a stack's nodes from its state, and how to reach them from its configuration.
  *
  * @param name the stack; undefined for the selected one
  * @param directory the project's directory
@@ -67,8 +78,10 @@ export async function readStackFrom(source: StackSource, given: string | undefin
   const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
   const configured = loadNodes({ project, values });
 
-  const outputs = await source.stackOutputs(name);
-  const made = (outputs.nodes?.value ?? {}) as Readonly<Record<string, Pick<StackNode, "address" | "hostKey">>>;
+  const { deployment } = (await source.exportStack(name)) as { deployment: { resources?: readonly Resource[] } };
+  const resources = deployment.resources ?? [];
+  const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
+  const made = (outputs?.nodes ?? {}) as Readonly<Record<string, Pick<StackNode, "address" | "hostKey">>>;
   const names = Object.keys(made);
   const differing = [
     ...names.filter((node) => !configured.some((other) => other.name === node)),
@@ -89,9 +102,31 @@ export async function readStackFrom(source: StackSource, given: string | undefin
       const facts = made[node.name];
       const { name, role, ssh } = node;
       const { user, port, privateKey } = ssh;
-      return facts ? { name, role, address: facts.address, hostKey: facts.hostKey, user, port, privateKey } : [];
+      const steps = marksOf(name, resources);
+      return facts ? { name, role, address: facts.address, hostKey: facts.hostKey, user, port, privateKey, steps } : [];
     }),
   };
+}
+
+/** The marks that a node has if the state is true: by the names of its steps without the node's. */
+function marksOf(node: string, resources: readonly Resource[]): Record<string, string> {
+  const marks = resources.flatMap(({ urn, type, inputs = {} }) => {
+    const [, line, step] = /^(?:sudo -n )?(smt-ha (\S+).*)$/s.exec(textOf(inputs.create)) ?? [];
+    const resource = urn.split("::").at(-1) ?? "";
+    const name = resource.slice(node.length + 1);
+    const isOfNode = step && `${resource}-`.startsWith(`${node}-${step.replace("/", "-")}-`);
+    return line && isOfNode && type === "command:remote:Command"
+      ? [[name, markOf(line, textOf(inputs.stdin))] as const]
+      : [];
+  });
+  return Object.fromEntries(marks);
+}
+
+/** A text of a state, secret or not; empty if there is none. */
+function textOf(value: unknown): string {
+  const secret = (value as { plaintext?: string } | null)?.plaintext;
+  const text: unknown = secret === undefined ? value : JSON.parse(secret);
+  return typeof text === "string" ? text : "";
 }
 
 /** What Pulumi says of a command that failed, without the output of the command. */

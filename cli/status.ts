@@ -77,8 +77,8 @@ export async function reportOf(
 }
 
 async function ask(ssh: Ssh, node: StackNode, signal: AbortSignal): Promise<NodeAnswer> {
-  const { name, address, role } = node;
-  const asked = { name, address, role };
+  const { name, address, role, steps } = node;
+  const asked = { name, address, role, steps };
   const said = await askNode(ssh, node, { step: "node/status", limit: answerTimeout }, parseNodeStatus, signal);
   return "answer" in said ? { node: asked, status: said.answer } : { node: asked, failure: said.failure };
 }

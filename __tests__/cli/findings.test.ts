@@ -279,6 +279,20 @@ test.each<[string, Readonly<Record<string, Changes>>, string[]]>([
     ],
   ],
   [
+    "a step that ran last with something else",
+    { node1: { steps: [{ name: "node-time", mark: "fedcba9876543210" }] } },
+    [
+      "warning: node1: it is not what the stack's state says: these failed, or ran last from another state or by hand: node-time",
+    ],
+  ],
+  [
+    "a step that has failed since",
+    { node1: { steps: [{ name: "node-hosts", mark: "fedcba9876543210" }] } },
+    [
+      "warning: node1: it is not what the stack's state says: these failed, or ran last from another state or by hand: node-time",
+    ],
+  ],
+  [
     "other files",
     { node2: { revision: "9-9" } },
     ["warning: node2: it has revision 9-9 of the program's files, other nodes have 1234-567"],

@@ -9,6 +9,11 @@ import { labStack } from "../support/stack";
 
 const root = path.join(__dirname, "../..");
 
+const state = (resources: readonly object[]): { version: number; deployment: { resources: readonly object[] } } => ({
+  version: 3,
+  deployment: { resources },
+});
+
 let ssh: FakeSsh;
 beforeEach(() => {
   ssh = new FakeSsh();
@@ -19,7 +24,11 @@ beforeEach(() => {
   const values = Object.entries({ ...labStack, "smt-ha:sshPrivateKeyFile": key });
   write("config.json", Object.fromEntries(values.map(([name, value]) => [name, { value, secret: false }])));
   const address = (last: number): object => ({ address: `192.0.2.${last}`, hostKey: "ssh-ed25519 AAAA" });
-  write("outputs.json", { nodes: { node1: address(11), node2: address(12), node3: address(13) } });
+  const outputs = { nodes: { node1: address(11), node2: address(12), node3: address(13) } };
+  write(
+    "state.json",
+    state([{ urn: "urn:pulumi:prod::smt-ha::pulumi:pulumi:Stack::smt-ha-prod", type: "pulumi:pulumi:Stack", outputs }]),
+  );
   write("stacks.json", [{ name: "prod", current: true }]);
 });
 afterEach(() => ssh.remove());
@@ -110,8 +119,10 @@ describe("status", () => {
 describe("diagnose", () => {
   beforeEach(() => {
     const generated = { "4dabf18193072939515e22adb298388d": "1", plaintext: '"generated-hush"' };
-    const state = { version: 3, deployment: { resources: [{ outputs: { result: generated } }] } };
-    fs.writeFileSync(path.join(ssh.directory, "state.json"), JSON.stringify(state));
+    const file = path.join(ssh.directory, "state.json");
+    const { deployment } = JSON.parse(fs.readFileSync(file, "utf8")) as ReturnType<typeof state>;
+    const password = { urn: "password", type: "random:index:RandomPassword", outputs: { result: generated } };
+    fs.writeFileSync(file, JSON.stringify(state([...deployment.resources, password])));
     writeDocuments(ssh.directory);
     ssh.answer({
       "* smt-ha node/status": "cat status-$node",
@@ -149,7 +160,7 @@ describe("diagnose", () => {
       expect.stringMatching(/^smt-ha: stack gone not read\n/),
     ]);
     fs.rmSync(path.join(ssh.directory, "state.json"));
-    expect(await run(["diagnose"])).toEqual([3, "", expect.stringMatching(/^smt-ha: stack prod not read\n/)]);
+    expect(await run(["diagnose"])).toEqual([3, "", expect.stringMatching(/^smt-ha: the selected stack not read\n/)]);
   });
 });
 

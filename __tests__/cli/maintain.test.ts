@@ -24,6 +24,7 @@ const node = (name: string, more: Partial<StackNode> = {}): StackNode => ({
   user: "root",
   port: 22,
   privateKey: `${name}-hush\n`,
+  steps: {},
   ...more,
 });
 const nodes = ["node1", "node2", "node3"].map((name) => node(name));

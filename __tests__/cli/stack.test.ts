@@ -3,6 +3,7 @@ import * as os from "os";
 import * as path from "path";
 import { Failure } from "../../cli/failure";
 import { readStackFrom, type Stack, type StackSource } from "../../cli/stack";
+import { markOf } from "../../components/stepCommand";
 import { labStack } from "../support/stack";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-"));
@@ -25,20 +26,31 @@ interface Changes {
   readonly selected?: string;
   readonly config?: Readonly<Record<string, string>>;
   readonly outputs?: Readonly<Record<string, object>>;
+  readonly commands?: readonly object[];
 }
 
+const urn = (type: string, name: string): string => `urn:pulumi:dev::smt-ha::${type}::${name}`;
+const stackResource = (outputs: object): object => ({
+  urn: urn("pulumi:pulumi:Stack", "smt-ha-dev"),
+  type: "pulumi:pulumi:Stack",
+  outputs,
+});
+const command = (name: string, create: unknown, stdin?: unknown): object => ({
+  urn: urn("smt-ha:host:RemoteHost$command:remote:Command", name),
+  type: "command:remote:Command",
+  inputs: { create, ...(stdin !== undefined && { stdin }) },
+});
+
 /** Reads a stack of the lab, as Pulumi would show it. */
-function read({ selected, config = {}, outputs = { nodes } }: Changes, name?: string): Promise<Stack> {
+function read({ selected, config = {}, outputs = { nodes }, commands = [] }: Changes, name?: string): Promise<Stack> {
   const values = { ...labStack, "smt-ha:sshPrivateKeyFile": keyFile("shared"), ...config };
   const source: StackSource = {
     projectSettings: () => Promise.resolve({ name: "smt-ha", runtime: "nodejs" }),
     stack: () => Promise.resolve(selected ? { name: selected, current: true } : undefined),
     getAllConfig: () =>
       Promise.resolve(Object.fromEntries(Object.entries(values).map(([key, value]) => [key, { value }]))),
-    stackOutputs: () =>
-      Promise.resolve(
-        Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, { value, secret: false }])),
-      ),
+    exportStack: () =>
+      Promise.resolve({ version: 3, deployment: { resources: [stackResource(outputs), ...commands] } }),
   };
   return readStackFrom(source, name);
 }
@@ -68,6 +80,7 @@ test("nodes come in the configuration's order, each with its own settings or tho
       user: "deploy",
       port: 2222,
       privateKey: keyOf("shared"),
+      steps: {},
     },
     {
       name: "node1",
@@ -77,6 +90,7 @@ test("nodes come in the configuration's order, each with its own settings or tho
       user: "root",
       port: 22,
       privateKey: keyOf("own"),
+      steps: {},
     },
     {
       name: "node2",
@@ -86,7 +100,35 @@ test("nodes come in the configuration's order, each with its own settings or tho
       user: "root",
       port: 22,
       privateKey: keyOf("shared"),
+      steps: {},
     },
+  ]);
+});
+
+test("a node's steps come from the state, with the marks that the node has if they ran last", async () => {
+  const secret = (text: string): object => ({
+    "4dabf18193072939515e22adb298388d": "1",
+    plaintext: JSON.stringify(text),
+  });
+  const time = "smt-ha node/time --servers 'a b' --rev 1a2b";
+  const seed = "smt-ha database/seed --peer 192.0.2.12 --rev 1a2b";
+  const commands = [
+    command("node1-node-time", time),
+    command("node1-database-seed", `sudo -n ${seed}`, secret("@@ password\nhush\n")),
+    command("node1-cluster-configure-LVS", secret("smt-ha cluster/configure --part LVS --rev 1a2b"), "@@ crm\ngroup\n"),
+    command("node12-node-time", time),
+    command("node1-install", "bash smt-ha-files-1a2b/files/install debian12"),
+    { ...command("node1-node-hosts", "smt-ha node/hosts"), type: "other" },
+  ];
+  const { nodes: found } = await read({ commands }, "dev");
+  expect(found.map(({ steps }) => steps)).toEqual([
+    {
+      "node-time": markOf(time, ""),
+      "database-seed": markOf(seed, "@@ password\nhush\n"),
+      "cluster-configure-LVS": markOf("smt-ha cluster/configure --part LVS --rev 1a2b", "@@ crm\ngroup\n"),
+    },
+    {},
+    {},
   ]);
 });
 

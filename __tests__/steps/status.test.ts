@@ -122,6 +122,7 @@ describe("a real server", () => {
     );
     node.check("ip address add 192.0.2.10/32 dev lo");
     node.write("/run/doubles/upgrade", "echo 'Inst apache2 [1] (2 Debian)'; echo 'Conf apache2 (2 Debian)'");
+    node.check("cd /var/lib/smt-ha && rm -rf steps && mkdir steps && echo 0123456789abcdef >steps/node-time");
     const found = document();
     expect(found).toEqual({
       node: "node1",
@@ -132,6 +133,7 @@ describe("a real server", () => {
       serves: true,
       balances: false,
       outOfService: true,
+      steps: [{ name: "node-time", mark: "0123456789abcdef" }],
       cluster: {
         runs: true,
         quorum: true,

@@ -29,6 +29,7 @@ const common = (name: string): Omit<NodeStatus, "serves"> => ({
   uptime: 86_400,
   balances: true,
   outOfService: false,
+  steps: [{ name: "node-time", mark: "0123456789abcdef" }],
   cluster: clusterView,
   planned: { drained: [], resources: [], constraints: [] },
   drift: { parts: [], tieBreakerPending: false },
@@ -93,6 +94,7 @@ export function answers(changes: Readonly<Record<string, Changes>> = {}): NodeAn
       name: document.node,
       address: `192.0.2.1${index + 1}`,
       role: document.serves ? "smt" : "director",
+      steps: { "node-time": "0123456789abcdef" },
     },
     status: { ...structuredClone(document), ...changes["*"], ...changes[document.node] } as NodeStatus,
   }));
