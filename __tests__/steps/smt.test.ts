@@ -395,12 +395,27 @@ ${time}  *  *  *    root    ${guard}/usr/lib/SMT/bin/smt-daily
 const pool = { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" };
 const tools = {
   name: "Tools",
-  custom: { productId: 7, description: "In-house packages", url: "http://rpm.lab/tools" },
+  custom: { productId: "SLES/12.5/x86_64", description: "In-house packages", url: "http://rpm.lab/tools" },
 };
 const upstream =
   "N|nu|SLES11-SP4-Pool|sle-11-i586|Pool|Y|\nN|nu|SLES11-SP4-Pool|sle-11-x86_64|Pool|Y|\nN|nu|Secret-Pool|sle-11-x86_64|Not for us|N|\n";
 
 describe("smt/repositories", () => {
+  // The database's table Products: a line "ID|PRODUCTDATAID|identifier/version/architecture|release" for each.
+  beforeEach(() => {
+    node.write("/run/doubles/products", "100011|1878|sles/12.5/x86_64|\n");
+    executable(
+      "/usr/local/sbin/mysql",
+      `#!/bin/bash
+# Stand-in for mysql, asked for the number of a product.
+statements=$(cat)
+number=$(sed -n 's/.*PRODUCTDATAID = //p' <<<"$statements")
+name=$(grep -o "LOWER('[^']*')" <<<"$statements" | sed "s/LOWER('\\(.*\\)')/\\1/" | paste -s -d / | tr A-Z a-z)
+awk -F '|' -v OFS='\t' -v number="$number" -v name="$name" '$2 == number || $3 == name { print $1, $4 }' /run/doubles/products
+`,
+    );
+  });
+
   const apply = (...repositories: Parameters<typeof repositoryList>[0]): Result =>
     node.step("smt/repositories", {}, { repositories: repositoryList(repositories) });
   const enabled = (): string[] =>
@@ -424,7 +439,7 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual([
       "smt-sync ",
       "smt-repos -e SLES11-SP4-Pool sle-11-x86_64",
-      "smt-setup-custom-repos --productid 7 --name Tools --description In-house packages --exturl http://rpm.lab/tools",
+      "smt-setup-custom-repos --productid 100011 --name Tools --description In-house packages --exturl http://rpm.lab/tools",
     ]);
 
     expect(apply(pool, tools)).toEqual({ code: 0, stdout: "", stderr: "" });
@@ -437,20 +452,42 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64"]);
   });
 
+  const forProduct = (productId: string): typeof tools => ({ ...tools, custom: { ...tools.custom, productId } });
+
   test("gets the products from upstream where SMT does not know that of a custom repository", () => {
-    node.write("/run/doubles/needs-products", "");
+    node.write("/run/doubles/products", "");
     node.write("/run/doubles/upstream", "");
-    node.write("/run/doubles/upstream-products", "7\n");
+    node.write("/run/doubles/upstream-products", "100021|1878|sles/12.5/x86_64|\n");
     expect(apply(tools).code).toBe(0);
     expect(enabled()).toEqual(["Tools|"]);
-    expect(changes().filter((call) => call.startsWith("smt-sync"))).toHaveLength(1);
+    expect(changes().filter((call) => /^smt-(sync|setup)/.test(call))).toEqual([
+      "smt-sync ",
+      expect.stringContaining("--productid 100021 "),
+    ]);
 
-    const { code, stderr } = apply({ ...tools, custom: { ...tools.custom, productId: 8 } });
+    const { code, stderr } = apply(forProduct("SLES/12.6/x86_64"));
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      failed("smt/repositories", "SMT refuses the custom repository Tools: Invalid Product Number"),
+      failed("smt/repositories", "SMT knows no product SLES/12.6/x86_64, whose clients are to get the .* Tools"),
     );
     expect(stderr).toContain("smt-list-products\n");
+  });
+
+  test("takes the customer center's number of a product, which is not SMT's own", () => {
+    expect(apply(forProduct("1878")).code).toBe(0);
+    expect(changes().join()).toContain("--productid 100011 ");
+  });
+
+  test("takes the release of a product that has no name of its own, and refuses to guess one", () => {
+    node.write(
+      "/run/doubles/products",
+      "100001|10|sles/12.5/x86_64|dvd\n100011|1878|sles/12.5/x86_64|\n100021|20|hae/1/x86_64|a\n100031|30|hae/1/x86_64|b\n",
+    );
+    expect(apply(tools).code).toBe(0);
+    expect(changes().join()).toContain("--productid 100011 ");
+    const { stderr } = apply(forProduct("hae/1/x86_64"));
+    expect(stderr).toMatch(failed("smt/repositories", "SMT knows more than one product hae/1/x86_64"));
+    expect(apply(forProduct("30")).code).toBe(0);
   });
 
   test("takes a custom repository that has moved to its new place", () => {
@@ -475,16 +512,39 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64", "smt-repos -e Tools"]);
   });
 
-  test("a repository that is no longer configured is no longer mirrored, and its packages stay", () => {
+  test("a repository that is no longer configured is no longer mirrored, and a custom one is deleted", () => {
     node.write("/run/doubles/catalogs", upstream);
     apply(pool, tools);
-    expect(apply(tools).stderr).toContain("no longer mirrors SLES11-SP4-Pool for sle-11-x86_64; its packages stay\n");
+    expect(apply(tools).stderr).toContain(
+      "no longer mirrors SLES11-SP4-Pool for sle-11-x86_64; its packages stay on disk\n",
+    );
     expect(enabled()).toEqual(["Tools|"]);
-    expect(apply().code).toBe(0);
-    expect(node.read("/run/doubles/catalogs")).toContain("N|zypp|Tools||");
+    expect(apply().stderr).toContain("deleted the custom repository Tools; its packages stay on disk\n");
+    expect(node.read("/run/doubles/catalogs")).toBe(upstream);
     node.calls();
     expect(apply()).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(changes()).toEqual([]);
+  });
+
+  test("a custom repository that is disabled, or that was deleted by hand, leaves the list", () => {
+    node.write("/run/doubles/upstream", upstream);
+    const more = { ...tools, name: "More" };
+    apply(tools, more, pool);
+    node.check("cd /usr/local/sbin; ./smt-repos -d Tools; sed -i '/|More|/d' /run/doubles/catalogs");
+    node.calls();
+    expect(apply(pool).code).toBe(0);
+    expect(changes()).toEqual([expect.stringMatching(/^smt-setup-custom-repos --delete [0-9a-f]{40}$/)]);
+    expect(node.read("/run/doubles/catalogs")).not.toMatch(/Tools|More/);
+  });
+
+  test("reports a custom repository that SMT has not deleted, and tries again", () => {
+    apply(tools);
+    node.write("/run/doubles/deletes-nothing", "");
+    expect(apply().stderr).toMatch(
+      failed("smt/repositories", "SMT has not deleted the custom repository Tools: .*Nothing deleted\\."),
+    );
+    node.check("rm /run/doubles/deletes-nothing");
+    expect(apply().stderr).toContain("deleted the custom repository Tools");
   });
 
   test.each([

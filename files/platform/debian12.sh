@@ -173,6 +173,8 @@ SMT_CRON=/etc/cron.d/smt
 SMT_NIGHTLY=
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-sync
+# The column of its table Products with the numbers that SMT gives products.
+SMT_PRODUCT_NUMBER=ID
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'

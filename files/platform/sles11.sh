@@ -28,6 +28,8 @@ SMT_NIGHTLY='/usr/sbin/smt-mirror -L /var/log/smt/smt-mirror.log --mail'
 SMT_REGISTRATION=/etc/zypp/credentials.d/NCCcredentials
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-ncc-sync
+# The column of its table Products with the numbers that SMT gives products.
+SMT_PRODUCT_NUMBER=PRODUCTDATAID
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD full testing'

@@ -24,6 +24,8 @@ SMT_NIGHTLY=
 SMT_REGISTRATION=/etc/zypp/credentials.d/SCCcredentials
 # Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
 SMT_SYNC=smt-scc-sync
+# The column of its table Products with the numbers that SMT gives products.
+SMT_PRODUCT_NUMBER=ID
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
