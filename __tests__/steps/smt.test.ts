@@ -33,14 +33,23 @@ describe("smt/install", () => {
     node.check(
       `awk 'BEGIN { RS = ""; ORS = "\\n\\n" } !/^Package: (smt|mariadb-server)\\n/' /var/lib/dpkg/status >/run/status && cp /run/status /var/lib/dpkg/status`,
     );
-    // The database: what it holds is a file for each database, and the password of the account smt.
+    // The database: what it holds is a file for each database, another for its tables, and the password of the account smt.
     executable(
       "/usr/local/sbin/mysql",
       `#!/bin/bash
 echo "mysql $*" >>/run/doubles/calls
 case $1 in
 --defaults-file=*) cmp -s <(sed -n 's/^password="\\(.*\\)"/\\1/p' "\${1#*=}") /run/doubles/account ;;
-*) sed -n "s/.*IDENTIFIED BY '\\(.*\\)';/\\1/w /run/doubles/granted"; if [ -s /run/doubles/granted ]; then mv /run/doubles/granted /run/doubles/account; fi ;;
+*)
+  statements=$(cat)
+  case $statements in
+  *'DROP DATABASE smt'*) rm -f /run/doubles/database /run/doubles/tables ;;
+  *"LIKE '"*) grep -s "^$(sed -n "s/.*LIKE '//p" <<<"$statements" | tr -d "'")" /run/doubles/tables || true ;;
+  *'SHOW TABLES'*) [ -e /run/doubles/unfinished ] || cat /run/doubles/tables 2>/dev/null || true ;;
+  *'SELECT 1 FROM'*) cut -s -d ' ' -f 3 /run/doubles/tables ;;
+  esac
+  sed -n "s/.*IDENTIFIED BY '\\(.*\\)';/\\1/w /run/doubles/granted" <<<"$statements"; if [ -s /run/doubles/granted ]; then mv /run/doubles/granted /run/doubles/account; fi
+  ;;
 esac
 `,
     );
@@ -55,6 +64,8 @@ read -r root
 read -r name; read -r first; read -r second
 [ "$first" = "$second" ] || { echo 'Passwords do not match.' >&2; exit 6; }
 touch /run/doubles/database
+[ ! -e /run/doubles/makes-no-tables ] || exit 0
+echo Clients >/run/doubles/tables
 echo "$first" >/run/doubles/account
 `,
     );
@@ -89,6 +100,25 @@ echo "$first" >/run/doubles/account
     );
     expect(node.read("/run/doubles/account")).toBe("another-hush\n");
     expect(node.calls().join()).not.toContain("hush");
+  });
+
+  test("makes the database again if smt-db was interrupted, and never one with rows", () => {
+    install();
+    node.check("rm /run/doubles/tables");
+    expect(install().stderr).toBe(
+      "node1: smt/install: making the database smt again, since smt-db was interrupted\nnode1: smt/install: set up the database smt\n",
+    );
+    expect(node.read("/run/doubles/tables")).toBe("Clients\n");
+
+    node.write("/run/doubles/unfinished", "");
+    node.write("/run/doubles/tables", "Clients has 1\n");
+    expect(install().stderr).toMatch(failed("smt/install", "SMT's database lacks tables, but has rows in Clients"));
+    expect(node.read("/run/doubles/tables")).toBe("Clients has 1\n");
+  });
+
+  test("reports that smt-db ends well without having made tables", () => {
+    node.write("/run/doubles/makes-no-tables", "");
+    expect(install().stderr).toMatch(failed("smt/install", "smt-db has not made SMT's tables"));
   });
 
   test("refuses a user smt with another ID, before the package", () => {
@@ -300,7 +330,10 @@ describe("smt/links", () => {
     expect(node.check(`find ${folder} -type l -printf '%f %l %u:%g\\n' | sort`).trim().split("\n")).toEqual(
       expected.map((name) => `${name} /smt/repo/${name} smt:www-data`),
     );
-    expect(node.check("stat -c %U:%G /smt/repo")).toBe("smt:www-data\n");
+    // Where the package's directories lead to nothing, its update would put directories in place of the links.
+    expect(node.check("stat -c '%n %U:%G' /smt/repo /smt/repo/*")).toBe(
+      "/smt/repo smt:www-data\n/smt/repo/full smt:www-data\n/smt/repo/testing smt:www-data\n",
+    );
     expect(node.check(`ls ${folder}`)).toContain("tools");
 
     expect(links()).toEqual({ code: 0, stdout: "", stderr: "" });
@@ -437,7 +470,7 @@ awk -F '|' -v OFS='\t' -v number="$number" -v name="$name" '$2 == number || $3 =
     });
     expect(enabled()).toEqual(["SLES11-SP4-Pool|sle-11-x86_64", "Tools|"]);
     expect(changes()).toEqual([
-      "smt-sync ",
+      "smt-scc-sync ",
       "smt-repos -e SLES11-SP4-Pool sle-11-x86_64",
       "smt-setup-custom-repos --productid 100011 --name Tools --description In-house packages --exturl http://rpm.lab/tools",
     ]);
@@ -460,8 +493,8 @@ awk -F '|' -v OFS='\t' -v number="$number" -v name="$name" '$2 == number || $3 =
     node.write("/run/doubles/upstream-products", "100021|1878|sles/12.5/x86_64|\n");
     expect(apply(tools).code).toBe(0);
     expect(enabled()).toEqual(["Tools|"]);
-    expect(changes().filter((call) => /^smt-(sync|setup)/.test(call))).toEqual([
-      "smt-sync ",
+    expect(changes().filter((call) => /^smt-(scc-sync|setup)/.test(call))).toEqual([
+      "smt-scc-sync ",
       expect.stringContaining("--productid 100021 "),
     ]);
 
@@ -614,7 +647,7 @@ describe("smt/verify", () => {
 });
 
 describe("smt/mirror", () => {
-  const mirror = (timeout = 20, repositories = [pool]): Result =>
+  const mirror = (timeout = 20, repositories: Parameters<typeof repositoryList>[0] = [pool]): Result =>
     node.step(
       "smt/mirror",
       { mount: "/smt", timeout: String(timeout) },
@@ -698,6 +731,21 @@ describe("smt/mirror", () => {
     ],
     ["E 'http://192.0.2.4/x': 404 Not Found", "upstream has no such repository: E 'http", "url"],
     [
+      "E 'https://rpm.lab/x': 500 CURL ERROR(28) Timeout was reached",
+      "this node cannot reach upstream: E 'https",
+      "network",
+    ],
+    [
+      "E 'https://rpm.lab/x': 500 CURL ERROR(60) Peer certificate cannot be authenticated with given CA certificates",
+      "upstream's TLS is not accepted here: E 'https",
+      "/usr/local/share/ca-certificates",
+    ],
+    [
+      "E 'https://rpm.lab/x': 500 Can't connect to rpm.lab:443 (certificate verify failed)",
+      "upstream's TLS is not accepted here: E 'https",
+      "trust",
+    ],
+    [
       "E '/smt/repo/x': Checksum mismatch'",
       "smt-mirror ended with exit code 0 and 1 errors: E '/smt/repo/x': Checksum",
       "smt-mirror.log",
@@ -711,6 +759,28 @@ describe("smt/mirror", () => {
 
     program("true");
     expect(mirror().stdout).toBe("mirrored\n");
+  });
+
+  const barred = (...repositories: string[]): void =>
+    program(
+      `printf '%s\\n' 'WARNING: The following repositories cannot be mirrored.' '         Maybe you have not enough permissions to download these repositories?' '' ${repositories.map((name) => `'* ${name}'`).join(" ")}`,
+    );
+
+  test("reports what SMT leaves out, which is no error to SMT; and finishes when upstream offers it again", () => {
+    // As SMT prints them: a custom one without a target, but with a space.
+    barred("SLES11-SP4-Pool sle-11-x86_64", "Tools ");
+    const { code, stderr } = mirror(20, [pool, tools]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      failed("smt/mirror", "SMT has not mirrored SLES11-SP4-Pool for sle-11-x86_64, Tools: upstream did not offer"),
+    );
+    expect(stderr).toContain("smt-scc-sync on this node");
+    barred("SLES11-SP4-Pool sle-11-i586", "Other ");
+    expect(mirror(20, [pool, tools]).stdout).toBe("mirrored\n");
+    barred("SLES11-SP4-Pool sle-11-i586");
+    expect(mirror(20, [{ name: pool.name }]).stderr).toMatch(
+      failed("smt/mirror", "SMT has not mirrored SLES11-SP4-Pool:"),
+    );
   });
 
   test("reports missing credentials, although SMT names no number of errors", () => {

@@ -40,5 +40,8 @@ END
     ;;
   esac
   echo "SELECT $SMT_PRODUCT_NUMBER, IFNULL(REL, '') FROM Products WHERE PRODUCT_LIST = 'Y' AND $condition" | sql smt |
-    awk -F '\t' '{ if ($2 == "") plain = plain $1 "\n"; else others = others $1 "\n" } END { printf "%s", plain == "" ? others : plain }'
+    awk -F '\t' '
+      $2 == "" { plain = plain $1 "\n"; next }
+      { others = others $1 "\n" }
+      END { printf "%s", plain == "" ? others : plain }'
 }
