@@ -34,6 +34,7 @@ export const platforms = {
     o2cb: false,
     resourceDiscovery: true,
     firewall: "nftables",
+    smtApiType: "SCC",
     rsaKeysOnly: false,
   },
   // SLES 11 SP1 with its High Availability Extension.

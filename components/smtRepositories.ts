@@ -11,8 +11,8 @@ export interface Repository {
   readonly target?: string;
   /** The source of a repository that upstream does not list. */
   readonly custom?: {
-    /** Number of the product whose clients get it. */
-    readonly productId: number;
+    /** The product whose clients get it, as identifier/version/architecture, or its number in the customer center. */
+    readonly productId: string;
     readonly description: string;
     readonly url: string;
   };
@@ -38,7 +38,7 @@ export interface SmtRepositoriesArgs {
 
 /**
  * The repositories that SMT mirrors. The first node mirrors once; then `SmtJobs` decides which node mirrors every night. Every
- * node lists them. SMT no longer mirrors a repository that leaves the list; packages already mirrored stay.
+ * node lists them. SMT no longer mirrors a repository that leaves the list; packages already mirrored stay on disk.
  *
  * SMT starts here, so its databases and certificates must be in place: name them in `dependsOn`.
  */
@@ -55,8 +55,8 @@ export class SmtRepositories extends StepComponent {
     const inputs = { repositories: repositoryList(args.repositories) };
 
     const started = smt.map(({ node, ready }) => this.step(node, "smt/start", {}, ready));
-    const listed = this.step(first.node, "smt/repositories", { inputs }, started);
     const login = databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) };
+    const listed = this.step(first.node, "smt/repositories", { inputs: { ...inputs, ...login } }, started);
     const verified = smt.map(({ node }) =>
       this.step(node, "smt/verify", { inputs: { ...inputs, ...login } }, [listed]),
     );

@@ -1,13 +1,17 @@
 import type { Repository } from "../components/smtRepositories";
 import { readFields } from "./fields";
 import type { Problems } from "./problems";
-import { integer, text, type Key } from "./rules";
+import { text, type Key } from "./rules";
 
 export const repositoriesKey = {
   fields: {
     name: text("letters, digits, . _ and -", "SLES11-SP4-Pool", /^[\w.-]+$/),
     target: text("a target such as sle-11-x86_64", "sle-11-x86_64", /^[\w.-]+$/),
-    productId: integer(1, 2 ** 31 - 1, 1),
+    productId: text(
+      "a product as identifier/version/architecture, or its number in the customer center",
+      "SLES/12.5/x86_64",
+      /^([1-9]\d{0,8}|[\w.-]+(\/[\w.-]+){2})$/,
+    ),
     description: text("a text on one line, without |", "'In-house packages'", /^(?=[\t\P{Cc}]+$)(?!.*\|)\S(.*\S)?$/u),
     url: text(
       "an http, https, ftp or file URL without credentials",
@@ -18,7 +22,8 @@ export const repositoriesKey = {
   default: [],
   description:
     "The repositories to mirror. Each has a name and, unless upstream lists it without one, a target, both as smt-repos lists them. " +
-    "A custom repository has a name, a productId, a description and a url instead.",
+    "A custom repository has a name, a productId, a description and a url instead. Its productId is a product as " +
+    "identifier/version/architecture, such as SLES/12.5/x86_64, or with SMT 11 the product's number.",
 } as const satisfies Key;
 
 /** Fields that only a custom repository has; it must have all of them. */
@@ -45,7 +50,7 @@ function readRepository(key: string, item: unknown, problems: Problems): Reposit
   const {
     name = "",
     target,
-    productId = 0,
+    productId = "",
     description = "",
     url = "",
   } = readFields(key, item, repositoriesKey.fields, required, problems);

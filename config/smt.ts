@@ -16,7 +16,8 @@ export const smtGroup = {
       ...optional(lineOfText("the user name of the mirror credentials", "UC1234567")),
       default: "",
       description:
-        "User name of the mirror credentials. Required with repositories; any name will do if all are custom.",
+        "User name of the mirror credentials. Required with repositories; with SMT 11, any name will do if all are custom. " +
+        "SMT 12 needs them to get the list of products too.",
     },
     nuPassword: {
       ...secret(optional(lineOfText("the password that belongs to nuUser", ""))),

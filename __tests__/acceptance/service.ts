@@ -38,7 +38,12 @@ const configured = (
 const oneMore = {
   "smt-ha:repositories": [
     ...configured,
-    { name: "lab-tools", productId: 434, description: "Lab tools", url: "http://192.0.2.4/lab-tools/" },
+    {
+      name: "lab-tools",
+      productId: "SUSE_SLES/11.1/x86_64",
+      description: "Lab tools",
+      url: "http://192.0.2.4/lab-tools/",
+    },
   ],
 };
 
@@ -145,8 +150,9 @@ export function service(): void {
 
     test("lists on each node what was added on the other", async () => {
       const custom = "--description 'Lab tools' --exturl http://192.0.2.4/lab-tools/";
+      const product = onNode("node1", "mysql -N smt -e 'SELECT ID FROM Products WHERE PRODUCTDATAID = 434'").trim();
       for (const [here, there] of [realServers, [...realServers].reverse()]) {
-        onNode(here, `smt-setup-custom-repos --productid 434 --name from-${here} ${custom}`);
+        onNode(here, `smt-setup-custom-repos --productid ${product} --name from-${here} ${custom}`);
         await eventually(30, () => expect(mirrored(there)).toContain(`from-${here}`));
         onNode(there, `smt-repos -d from-${here}`);
         await eventually(30, () => expect(mirrored(here)).not.toContain(`from-${here}`));

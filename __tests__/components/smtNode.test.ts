@@ -89,9 +89,9 @@ describe("the repositories", () => {
   const pool: Repository = { name: "Pool", target: "sle-11-x86_64" };
   const tools: Repository = {
     name: "Tools",
-    custom: { productId: 7, description: "In-house packages", url: "http://rpm.lab/tools" },
+    custom: { productId: "SLES/12.5/x86_64", description: "In-house packages", url: "http://rpm.lab/tools" },
   };
-  const list = "Pool|sle-11-x86_64|||\nTools||7|http://rpm.lab/tools|In-house packages\n";
+  const list = "Pool|sle-11-x86_64|||\nTools||SLES/12.5/x86_64|http://rpm.lab/tools|In-house packages\n";
   const repositories = (all: readonly Repository[]): Promise<Recording> =>
     record(() => {
       const nodes = smtNodes(3);
@@ -101,6 +101,7 @@ describe("the repositories", () => {
           smt: nodes.map((node) => setUp(node)),
           repositories: all,
           mount: { mountPoint: "/smt", ready: [marker("mount")] },
+          databaseRootPassword: "root-hush",
         },
         { dependsOn: [marker("replication")] },
       );
@@ -117,7 +118,8 @@ describe("the repositories", () => {
         .sort(),
     );
     const set = recording.find("Command node1-smt-repositories");
-    expect(set.inputs.stdin).toBe(`@@ repositories\n${list}`);
+    // The step looks up the products in the database.
+    expect(set.inputs.stdin).toEqual({ secret: `@@ repositories\n${list}@@ root-password\nroot-hush\n` });
     expect(set.after).toEqual(expect.arrayContaining(["Command node2-smt-start", "Command node3-smt-start"]));
     expect(recording.find("Command node1-smt-start").after).toEqual(
       expect.arrayContaining(["Command node1-smt-configure", "Command node1-smt-links", "Command replication"]),

@@ -116,7 +116,7 @@ export const fields = {
   repositories: {
     name: matching(/^[\w-]{1,12}$/),
     target: matching(/^[\w.-]{1,12}$/),
-    productId: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+    productId: fc.oneof(fc.integer({ min: 1, max: 999_999_999 }), matching(/^[\w.-]{1,12}(\/[\w.-]{1,8}){2}$/)),
     description: line.filter((text) => !text.includes("|")),
     url: fc
       .tuple(fc.constantFrom("http", "https", "ftp", "file"), domain, matching(/^(\/[\w.~%+-]{1,8}){0,3}\/?$/))

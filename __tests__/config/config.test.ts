@@ -68,7 +68,11 @@ test("the lab's configuration, exactly", () => {
       repositories: [
         {
           name: "lab-updates",
-          custom: { productId: 434, description: "Lab updates", url: "http://192.0.2.4/lab-updates/" },
+          custom: {
+            productId: "SUSE_SLES/11.1/x86_64",
+            description: "Lab updates",
+            url: "http://192.0.2.4/lab-updates/",
+          },
         },
         { name: "Lab-Pool", target: "sles-11-x86_64" },
       ],
@@ -143,7 +147,7 @@ test("optional keys", () => {
       { name: "ATI-Driver-SLE11-SP1" },
       {
         name: "Tools",
-        custom: { productId: 1, description: "In-house packages", url: "https://rpm.example.com/tools" },
+        custom: { productId: "1", description: "In-house packages", url: "https://rpm.example.com/tools" },
       },
     ],
   });
@@ -183,6 +187,13 @@ test("the stack of SLES 11 is valid, like the lab's", () => {
   const lab = load(good, { now });
   expect(load(values, { now })).toEqual({
     ...lab,
+    smt: {
+      ...lab.smt,
+      // Its SMT takes a product's number without knowing any.
+      repositories: lab.smt.repositories.map(({ custom, ...repository }) =>
+        custom ? { ...repository, custom: { ...custom, productId: "434" } } : repository,
+      ),
+    },
     platform: "sles11",
     nodes: lab.nodes.map((node) => ({ ...node, ssh: { ...node.ssh, privateKey: files["/keys/rsa"] } })),
   });

@@ -31,7 +31,7 @@ const grammar: Readonly<Record<string, RegExp>> = {
   "my.cnf": /^(# .+|\[mysqld\]|[a-z-]+( = [\w.-]+)?|)$/,
   // A value ends with its line: what it holds has no meaning.
   "smt.conf": /^(\[(NU|DB|LOCAL)\]|\w+=[\t\P{Cc}]*)$/u,
-  repositories: /^[\w.-]+\|([\w.-]*\|\|\||\|\d+\|[^\s|\p{Cc}]+\|(?!.*\|)[\t\P{Cc}]+)$/u,
+  repositories: /^[\w.-]+\|([\w.-]*\|\|\||\|(\d+|[\w.-]+(\/[\w.-]+){2})\|[^\s|\p{Cc}]+\|(?!.*\|)[\t\P{Cc}]+)$/u,
 };
 
 /** Of a configuration, these are never outputs. */

@@ -3,7 +3,7 @@ import { goodNodes, nodeChange, testRefusals, type Change, type Refusal } from "
 const pool = { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" };
 const tools = {
   name: "Tools",
-  productId: 1,
+  productId: "SLES/12.5/x86_64",
   description: "In-house packages",
   url: "https://rpm.example.com/tools",
 };
@@ -315,8 +315,8 @@ const repositories: readonly Refusal[] = [
     [
       "repositories[0].productId",
       "is not set",
-      "must be a whole number from 1 to 2147483647",
-      "set --path 'repositories[0].productId' 1",
+      "must be a product as identifier/version/architecture, or its number in the customer center",
+      "set --path 'repositories[0].productId' SLES/12.5/x86_64",
     ],
     [
       "repositories[0].description",
@@ -325,6 +325,18 @@ const repositories: readonly Refusal[] = [
       "set --path 'repositories[0].description' 'In-house packages'",
     ],
   ],
+  ...["SLES", "SLES/12.5", "SLES/12.5/x86_64/GA", "SLES/12 SP5/x86_64", "SLES/'/x86_64", "0", -1].map(
+    (productId): Refusal => [
+      `custom repository for the product ${productId}`,
+      withRepositories({ ...tools, productId }),
+      [
+        "repositories[0].productId",
+        `is ${typeof productId === "number" ? `"${productId}"` : JSON.stringify(productId)}`,
+        "must be a product as identifier/version/architecture, or its number in the customer center",
+        "set --path 'repositories[0].productId' SLES/12.5/x86_64",
+      ],
+    ],
+  ),
   [
     "custom repository with a target",
     withRepositories({ ...tools, target: "sle-11-x86_64" }),

@@ -87,14 +87,26 @@ const stopUpstream = (): string => node.check("kill $(cat /run/upstream.pid); sl
 
 const settings = (password: string): string =>
   smtConf(
-    { serviceName: "smt.example.com", mountPoint: "/smt", mirrorSources: false, credentials: { user: "UC1" } },
+    {
+      serviceName: "smt.example.com",
+      mountPoint: "/smt",
+      mirrorSources: false,
+      apiType: "SCC",
+      credentials: { user: "UC1" },
+    },
     "database-hush",
     password,
   );
-const repositories = repositoryList([
-  { name: "Lab-Pool", target: "sles-11-x86_64" },
-  { name: "Tools", custom: { productId: 434, description: "In-house tools", url: "http://192.0.2.4/tools" } },
-]);
+const tools = {
+  name: "Tools",
+  custom: { productId: "SUSE_SLES/11.1/x86_64", description: "In-house tools", url: "http://192.0.2.4/tools" },
+};
+const repositories = repositoryList([{ name: "Lab-Pool", target: "sles-11-x86_64" }, tools]);
+/** The products to which a repository is assigned. */
+const assigned = (): string =>
+  node.check(
+    "mysql -N smt -e 'SELECT p.PRODUCTDATAID, c.NAME FROM ProductCatalogs a JOIN Products p ON p.ID = a.PRODUCTID JOIN Catalogs c ON c.ID = a.CATALOGID'",
+  );
 const setUp = (password: string): Result[] => [
   node.step("smt/install", { uid: "480" }, { password: "database-hush" }),
   node.step("smt/configure", {}, { "smt.conf": settings(password) }),
@@ -114,6 +126,16 @@ test("sets SMT up; the second time, nothing is left to do", () => {
   expect(node.step("smt/start").code).toBe(0);
 });
 
+test("an interrupted smt-db setup is made good", () => {
+  node.check("mysql -e 'DROP DATABASE smt; CREATE DATABASE smt'");
+  const { code, stderr } = node.step("smt/install", { uid: "480" }, { password: "database-hush" });
+  expect([code, stderr]).toEqual([
+    0,
+    expect.stringContaining("making the database smt again, since smt-db was interrupted\n"),
+  ]);
+  expect(setUp("wrong-hush").map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+});
+
 test("wrong mirror credentials and an unreachable upstream are reported, and the next run succeeds", () => {
   expect(list().stderr).toMatch(/cause: SMT cannot get upstream's list of repositories: .*Can't connect/);
   startUpstream();
@@ -121,6 +143,7 @@ test("wrong mirror credentials and an unreachable upstream are reported, and the
   setUp("right-hush");
   expect(list().stderr).toMatch(/mirrors Lab-Pool for sles-11-x86_64\n.*set up the custom repository Tools\n$/);
   expect(list()).toEqual(silent);
+  expect(assigned()).toBe("434\tTools\n");
   expect(node.step("smt/verify", {}, { repositories })).toEqual(silent);
 });
 
@@ -128,6 +151,12 @@ test("mirrors to where Apache looks, and reports why it cannot", () => {
   expect(mirror()).toMatchObject({ code: 0, stdout: "mirrored\n" });
   node.check("test -f '/var/www/html/repo/$RCE/Lab-Pool/sles-11-x86_64/repodata/repomd.xml'");
   node.check("test -f /var/www/html/repo/RPMMD/Tools/repodata/repomd.xml");
+
+  // A sync while a custom repository does not answer keeps SMT from mirroring it, without an error.
+  node.check("mv /srv/upstream/tools /srv/away && smt-scc-sync");
+  expect(mirror().stderr).toMatch(/cause: SMT has not mirrored Tools: .*\n.*\n *smt-scc-sync on this node/);
+  node.check("mv /srv/away /srv/upstream/tools && smt-scc-sync");
+  expect(mirror().stdout).toBe("mirrored\n");
 
   node.write("/srv/password", "changed");
   expect(mirror().stderr).toMatch(
@@ -137,9 +166,17 @@ test("mirrors to where Apache looks, and reports why it cannot", () => {
   expect(mirror().stderr).toMatch(/cause: this node cannot reach upstream: E 'http:.*Can't connect/);
 });
 
-test("what is off the list is disabled and stays", () => {
+test("a product may be named by the customer center's number, and a custom repository moves to it", () => {
+  const numbered = { ...tools, custom: { ...tools.custom, productId: "434" } };
+  expect(list(repositoryList([numbered])).stderr).toContain("set up the custom repository Tools\n");
+  expect(assigned()).toBe("434\tTools\n");
+});
+
+test("what is off the list is disabled, or deleted if it is custom; its packages stay", () => {
   expect(list(repositoryList([])).code).toBe(0);
-  expect(node.check("smt-catalogs -o -b").trim()).toBe("");
+  expect(node.check("smt-catalogs -b").trim()).toMatch(/^\| No +\| +1 \| nu +\| Lab-Pool .*$/);
+  // Otherwise SMT would not register clients of its product.
+  expect(assigned()).toBe("");
   node.check("test -f /smt/repo/RPMMD/Tools/repodata/repomd.xml");
 });
 

@@ -98,13 +98,17 @@ test("upstream's list is for the mirror's account", () => {
   startUpstream();
   setKey("NUUser", "wrong");
   setKey("NUPass", "wrong");
-  expect(node.run("smt-sync")).toMatchObject({
-    code: 1,
-    stderr: like(/401 Unauthorized/),
-  });
+  expect(node.run("smt-sync")).toMatchObject({ code: 1, stdout: like(/^NCC is not supported/) });
+  node.check("sed -i 's/^NUUser=/ApiType=SCC\\n&/' /etc/smt.conf");
+  // The real smt-sync loses the exit code, too.
+  for (const [command, code] of Object.entries({ "smt-scc-sync": 1, "smt-sync": 0 })) {
+    expect(node.run(command)).toMatchObject({ code, stderr: like(/401 Unauthorized/) });
+  }
+  expect(node.check("mysql -N smt -e 'SELECT * FROM Products'")).toBe("");
   setKey("NUUser", credentials.NUUser);
   setKey("NUPass", credentials.NUPass);
-  node.check("smt-sync && smt-sync");
+  node.check("smt-scc-sync && smt-sync");
+  expect(node.check("smt-list-products")).toMatch(/\| +100000 \| SUSE_SLES \| 11\.1 +\| x86_64 +\| - /);
   expect(node.check("smt-repos -m -b")).toBe(
     "\n| No      |  1 | nu   | Lab-Pool | sles-11-x86_64 | Lab-Pool for sles-11-x86_64 | Yes             | No      |\n\n",
   );
@@ -112,7 +116,11 @@ test("upstream's list is for the mirror's account", () => {
 
 test("a custom repository is listed, enabled and disabled", () => {
   const custom =
-    "--productid 434 --name lab-updates --description 'Lab updates' --exturl http://192.0.2.4/lab-updates/";
+    "--productid 100000 --name lab-updates --description 'Lab updates' --exturl http://192.0.2.4/lab-updates/";
+  expect(node.run(`smt-setup-custom-repos ${custom.replace("100000", "434")}`)).toMatchObject({
+    code: 1,
+    stdout: "Invalid Product Number (434).\n",
+  });
   expect(node.check(`smt-setup-custom-repos ${custom}`)).toBe("Repository successfully added.\n");
   expect(node.check(`smt-setup-custom-repos ${custom}`)).toBe("Repository successfully added.\n");
   expect(node.check("smt-catalogs -o")).toMatchInlineSnapshot(`
@@ -129,8 +137,33 @@ test("a custom repository is listed, enabled and disabled", () => {
     "1 repository enabled.\n1 repository enabled.\n",
   );
   expect(node.check("smt-repos -v lab-updates")).toContain("Assigned to product: SUSE_SLES 11.1 x86_64");
+  const id = node.check("printf lab-updates | sha1sum").slice(0, 40);
+  expect(node.check("smt-repos -v lab-updates")).toContain(`Repository ID: ${id}`);
   expect(node.run("smt-repos -e none")).toMatchObject({ stderr: "no repository named none\n" });
   expect(node.check("smt-repos -d", "x\n")).toMatch(/Select repository number .*canceled\.\n$/);
+});
+
+test("a custom repository is deleted by its ID, after a question", () => {
+  const other = "--productid 100000 --name other --description Other --exturl http://192.0.2.4/none/";
+  node.check(`smt-setup-custom-repos ${other}`);
+  const remove = "smt-setup-custom-repos --delete $(printf other | sha1sum | cut -d ' ' -f 1)";
+  expect(node.run(remove, "n\n")).toMatchObject({ code: 0, stdout: like(/Nothing deleted\.\n$/) });
+  expect(node.run(remove, "y\n")).toMatchObject({ code: 0, stdout: like(/1 repositories removed\.\n$/) });
+  expect(node.run(remove, "y\n")).toMatchObject({ code: 1, stdout: "No catalogs found.\n" });
+  expect(
+    node.check("mysql -N smt -e 'SELECT COUNT(*) FROM ProductCatalogs; SELECT NAME FROM Catalogs ORDER BY 1'"),
+  ).toBe("1\nLab-Pool\nlab-updates\n");
+});
+
+test("what upstream does not offer at a sync is left out, and can't be enabled", () => {
+  node.check("mv /srv/upstream/lab-updates /srv/away && smt-scc-sync");
+  expect(node.check("smt-mirror -d -L /var/log/smt/smt-mirror.log")).toMatch(
+    /^WARNING: The following repositories cannot be mirrored\.\n(.*\n)+\* lab-updates \n(.*\n)*Errors: +: 0$/m,
+  );
+  node.check("smt-repos -d lab-updates");
+  expect(node.check("smt-repos -e lab-updates")).toBe("0 repositories enabled.\n");
+  node.check("mv /srv/away /srv/upstream/lab-updates && smt-scc-sync && rm -r /smt/repo");
+  expect(node.check("smt-repos -e lab-updates")).toBe("1 repository enabled.\n");
 });
 
 test("smt-mirror makes real repositories, as the user smt, without sources", () => {

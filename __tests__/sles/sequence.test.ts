@@ -252,6 +252,7 @@ function prepare(node: TestNode, disk: Disk, platform: string, role: "smt" | "di
   }
   // SUSE's catalogue, and the request of the other SMT node.
   node.write("/run/doubles/upstream", "N|nu|Lab-Pool|sles-11-x86_64|Lab pool|Y|http://192.0.2.4/pool\n");
+  node.write("/run/doubles/upstream-products", "100001|434|suse_sles/11.1/x86_64|\n");
   real.set(
     requestOf("node2"),
     node.check("openssl req -new -newkey rsa:2048 -nodes -keyout /dev/null -subj /CN=node2 2>/dev/null"),

@@ -143,3 +143,56 @@ test("the nightly run mirrors without a sync, which no longer succeeds; the seco
   );
   expect(schedule("02:30")).toBe("");
 });
+
+test("SMT's tables outlive a power failure, though this database would make others", () => {
+  node.write("/run/doubles/archive", "smt\nmysql\nperl-DBD-mysql\napache2-mod_perl\n");
+  node.check("groupadd -r www");
+  expect(node.step("smt/install", { uid: "480" }, { password: "hush" }).code).toBe(0);
+  expect(node.read("/run/doubles/tables")).toBe("InnoDB\n");
+  // Those of a later version too.
+  withPlatform("database_configure", "[mysqld]\nserver-id = 1\n");
+  expect(node.read("/etc/my-smt-ha.cnf")).toBe("[mysqld]\nserver-id = 1\ndefault-storage-engine = InnoDB\n");
+});
+
+describe("SLES 12", () => {
+  let node12: TestNode;
+  beforeEach(async () => {
+    node12 = await TestNode.start({ platform: "sles12" });
+    node12.write("/run/doubles/packages", "apache2\nmariadb\n");
+  });
+  afterEach(() => node12.stop());
+
+  test("an update changes SMT's tables on the node that is out of service", () => {
+    const update = (): ReturnType<TestNode["step"]> => node12.step("node/update");
+    const upgrades = (): string[] => node12.calls().filter((call) => call.startsWith("smt-schema"));
+    expect(update().code).toBe(0);
+    expect(upgrades()).toEqual([]);
+    node12.write("/run/doubles/packages", "smt\nmariadb\n");
+    expect(update().code).toBe(0);
+    expect(upgrades()).toEqual(["smt-schema-upgrade --yes"]);
+
+    node12.write("/run/doubles/upgrade-fails", "");
+    const { code, stderr } = update();
+    expect(code).toBe(1);
+    expect(stderr).toContain("  cause: SMT's tables could not be upgraded: Upgrade failed, please see log [");
+  });
+
+  test("a start that fails names where SMT says why", () => {
+    node12.check("rm /etc/zypp/credentials.d/SCCcredentials");
+    node12.check("cp -R /usr/share/fake-smt/. /; mkdir -p /run/doubles/active; touch /run/doubles/active/mariadb");
+    node12.write("/run/doubles/packages", "apache2\nmariadb\nsmt\n");
+    const { stderr } = node12.step("smt/start");
+    expect(stderr).toMatch(/ {2}cause: SMT does not start: .*\n {2}fix: {3}correct what 'journalctl -b -t root' and /);
+  });
+
+  test("a database without a version of its tables is not finished", () => {
+    node12.write("/run/doubles/archive", "smt\nmariadb\n");
+    node12.write("/run/doubles/database", "");
+    const install = (): string =>
+      node12.step("smt/install", { uid: "480" }, { password: "hush" }).stderr.replace(/^node1: smt\/install: /gm, "");
+    expect(install()).toContain(
+      "making the database smt again, since smt-db was interrupted\nset up the database smt\n",
+    );
+    expect(install()).toBe("");
+  });
+});

@@ -33,14 +33,23 @@ describe("smt/install", () => {
     node.check(
       `awk 'BEGIN { RS = ""; ORS = "\\n\\n" } !/^Package: (smt|mariadb-server)\\n/' /var/lib/dpkg/status >/run/status && cp /run/status /var/lib/dpkg/status`,
     );
-    // The database: what it holds is a file for each database, and the password of the account smt.
+    // The database: what it holds is a file for each database, another for its tables, and the password of the account smt.
     executable(
       "/usr/local/sbin/mysql",
       `#!/bin/bash
 echo "mysql $*" >>/run/doubles/calls
 case $1 in
 --defaults-file=*) cmp -s <(sed -n 's/^password="\\(.*\\)"/\\1/p' "\${1#*=}") /run/doubles/account ;;
-*) sed -n "s/.*IDENTIFIED BY '\\(.*\\)';/\\1/w /run/doubles/granted"; if [ -s /run/doubles/granted ]; then mv /run/doubles/granted /run/doubles/account; fi ;;
+*)
+  statements=$(cat)
+  case $statements in
+  *'DROP DATABASE smt'*) rm -f /run/doubles/database /run/doubles/tables ;;
+  *"LIKE '"*) grep -s "^$(sed -n "s/.*LIKE '//p" <<<"$statements" | tr -d "'")" /run/doubles/tables || true ;;
+  *'SHOW TABLES'*) [ -e /run/doubles/unfinished ] || cat /run/doubles/tables 2>/dev/null || true ;;
+  *'SELECT 1 FROM'*) cut -s -d ' ' -f 3 /run/doubles/tables ;;
+  esac
+  sed -n "s/.*IDENTIFIED BY '\\(.*\\)';/\\1/w /run/doubles/granted" <<<"$statements"; if [ -s /run/doubles/granted ]; then mv /run/doubles/granted /run/doubles/account; fi
+  ;;
 esac
 `,
     );
@@ -55,6 +64,8 @@ read -r root
 read -r name; read -r first; read -r second
 [ "$first" = "$second" ] || { echo 'Passwords do not match.' >&2; exit 6; }
 touch /run/doubles/database
+[ ! -e /run/doubles/makes-no-tables ] || exit 0
+echo Clients >/run/doubles/tables
 echo "$first" >/run/doubles/account
 `,
     );
@@ -89,6 +100,25 @@ echo "$first" >/run/doubles/account
     );
     expect(node.read("/run/doubles/account")).toBe("another-hush\n");
     expect(node.calls().join()).not.toContain("hush");
+  });
+
+  test("makes the database again if smt-db was interrupted, and never one with rows", () => {
+    install();
+    node.check("rm /run/doubles/tables");
+    expect(install().stderr).toBe(
+      "node1: smt/install: making the database smt again, since smt-db was interrupted\nnode1: smt/install: set up the database smt\n",
+    );
+    expect(node.read("/run/doubles/tables")).toBe("Clients\n");
+
+    node.write("/run/doubles/unfinished", "");
+    node.write("/run/doubles/tables", "Clients has 1\n");
+    expect(install().stderr).toMatch(failed("smt/install", "SMT's database lacks tables, but has rows in Clients"));
+    expect(node.read("/run/doubles/tables")).toBe("Clients has 1\n");
+  });
+
+  test("reports that smt-db ends well without having made tables", () => {
+    node.write("/run/doubles/makes-no-tables", "");
+    expect(install().stderr).toMatch(failed("smt/install", "smt-db has not made SMT's tables"));
   });
 
   test("refuses a user smt with another ID, before the package", () => {
@@ -300,7 +330,10 @@ describe("smt/links", () => {
     expect(node.check(`find ${folder} -type l -printf '%f %l %u:%g\\n' | sort`).trim().split("\n")).toEqual(
       expected.map((name) => `${name} /smt/repo/${name} smt:www-data`),
     );
-    expect(node.check("stat -c %U:%G /smt/repo")).toBe("smt:www-data\n");
+    // Where the package's directories lead to nothing, its update would put directories in place of the links.
+    expect(node.check("stat -c '%n %U:%G' /smt/repo /smt/repo/*")).toBe(
+      "/smt/repo smt:www-data\n/smt/repo/full smt:www-data\n/smt/repo/testing smt:www-data\n",
+    );
     expect(node.check(`ls ${folder}`)).toContain("tools");
 
     expect(links()).toEqual({ code: 0, stdout: "", stderr: "" });
@@ -395,12 +428,27 @@ ${time}  *  *  *    root    ${guard}/usr/lib/SMT/bin/smt-daily
 const pool = { name: "SLES11-SP4-Pool", target: "sle-11-x86_64" };
 const tools = {
   name: "Tools",
-  custom: { productId: 7, description: "In-house packages", url: "http://rpm.lab/tools" },
+  custom: { productId: "SLES/12.5/x86_64", description: "In-house packages", url: "http://rpm.lab/tools" },
 };
 const upstream =
   "N|nu|SLES11-SP4-Pool|sle-11-i586|Pool|Y|\nN|nu|SLES11-SP4-Pool|sle-11-x86_64|Pool|Y|\nN|nu|Secret-Pool|sle-11-x86_64|Not for us|N|\n";
 
 describe("smt/repositories", () => {
+  // The database's table Products: a line "ID|PRODUCTDATAID|identifier/version/architecture|release" for each.
+  beforeEach(() => {
+    node.write("/run/doubles/products", "100011|1878|sles/12.5/x86_64|\n");
+    executable(
+      "/usr/local/sbin/mysql",
+      `#!/bin/bash
+# Stand-in for mysql, asked for the number of a product.
+statements=$(cat)
+number=$(sed -n 's/.*PRODUCTDATAID = //p' <<<"$statements")
+name=$(grep -o "LOWER('[^']*')" <<<"$statements" | sed "s/LOWER('\\(.*\\)')/\\1/" | paste -s -d / | tr A-Z a-z)
+awk -F '|' -v OFS='\t' -v number="$number" -v name="$name" '$2 == number || $3 == name { print $1, $4 }' /run/doubles/products
+`,
+    );
+  });
+
   const apply = (...repositories: Parameters<typeof repositoryList>[0]): Result =>
     node.step("smt/repositories", {}, { repositories: repositoryList(repositories) });
   const enabled = (): string[] =>
@@ -422,9 +470,9 @@ describe("smt/repositories", () => {
     });
     expect(enabled()).toEqual(["SLES11-SP4-Pool|sle-11-x86_64", "Tools|"]);
     expect(changes()).toEqual([
-      "smt-sync ",
+      "smt-scc-sync ",
       "smt-repos -e SLES11-SP4-Pool sle-11-x86_64",
-      "smt-setup-custom-repos --productid 7 --name Tools --description In-house packages --exturl http://rpm.lab/tools",
+      "smt-setup-custom-repos --productid 100011 --name Tools --description In-house packages --exturl http://rpm.lab/tools",
     ]);
 
     expect(apply(pool, tools)).toEqual({ code: 0, stdout: "", stderr: "" });
@@ -437,20 +485,42 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64"]);
   });
 
+  const forProduct = (productId: string): typeof tools => ({ ...tools, custom: { ...tools.custom, productId } });
+
   test("gets the products from upstream where SMT does not know that of a custom repository", () => {
-    node.write("/run/doubles/needs-products", "");
+    node.write("/run/doubles/products", "");
     node.write("/run/doubles/upstream", "");
-    node.write("/run/doubles/upstream-products", "7\n");
+    node.write("/run/doubles/upstream-products", "100021|1878|sles/12.5/x86_64|\n");
     expect(apply(tools).code).toBe(0);
     expect(enabled()).toEqual(["Tools|"]);
-    expect(changes().filter((call) => call.startsWith("smt-sync"))).toHaveLength(1);
+    expect(changes().filter((call) => /^smt-(scc-sync|setup)/.test(call))).toEqual([
+      "smt-scc-sync ",
+      expect.stringContaining("--productid 100021 "),
+    ]);
 
-    const { code, stderr } = apply({ ...tools, custom: { ...tools.custom, productId: 8 } });
+    const { code, stderr } = apply(forProduct("SLES/12.6/x86_64"));
     expect(code).toBe(1);
     expect(stderr).toMatch(
-      failed("smt/repositories", "SMT refuses the custom repository Tools: Invalid Product Number"),
+      failed("smt/repositories", "SMT knows no product SLES/12.6/x86_64, whose clients are to get the .* Tools"),
     );
     expect(stderr).toContain("smt-list-products\n");
+  });
+
+  test("takes the customer center's number of a product, which is not SMT's own", () => {
+    expect(apply(forProduct("1878")).code).toBe(0);
+    expect(changes().join()).toContain("--productid 100011 ");
+  });
+
+  test("takes the release of a product that has no name of its own, and refuses to guess one", () => {
+    node.write(
+      "/run/doubles/products",
+      "100001|10|sles/12.5/x86_64|dvd\n100011|1878|sles/12.5/x86_64|\n100021|20|hae/1/x86_64|a\n100031|30|hae/1/x86_64|b\n",
+    );
+    expect(apply(tools).code).toBe(0);
+    expect(changes().join()).toContain("--productid 100011 ");
+    const { stderr } = apply(forProduct("hae/1/x86_64"));
+    expect(stderr).toMatch(failed("smt/repositories", "SMT knows more than one product hae/1/x86_64"));
+    expect(apply(forProduct("30")).code).toBe(0);
   });
 
   test("takes a custom repository that has moved to its new place", () => {
@@ -475,16 +545,39 @@ describe("smt/repositories", () => {
     expect(changes()).toEqual(["smt-repos -e SLES11-SP4-Pool sle-11-x86_64", "smt-repos -e Tools"]);
   });
 
-  test("a repository that is no longer configured is no longer mirrored, and its packages stay", () => {
+  test("a repository that is no longer configured is no longer mirrored, and a custom one is deleted", () => {
     node.write("/run/doubles/catalogs", upstream);
     apply(pool, tools);
-    expect(apply(tools).stderr).toContain("no longer mirrors SLES11-SP4-Pool for sle-11-x86_64; its packages stay\n");
+    expect(apply(tools).stderr).toContain(
+      "no longer mirrors SLES11-SP4-Pool for sle-11-x86_64; its packages stay on disk\n",
+    );
     expect(enabled()).toEqual(["Tools|"]);
-    expect(apply().code).toBe(0);
-    expect(node.read("/run/doubles/catalogs")).toContain("N|zypp|Tools||");
+    expect(apply().stderr).toContain("deleted the custom repository Tools; its packages stay on disk\n");
+    expect(node.read("/run/doubles/catalogs")).toBe(upstream);
     node.calls();
     expect(apply()).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(changes()).toEqual([]);
+  });
+
+  test("a custom repository that is disabled, or that was deleted by hand, leaves the list", () => {
+    node.write("/run/doubles/upstream", upstream);
+    const more = { ...tools, name: "More" };
+    apply(tools, more, pool);
+    node.check("cd /usr/local/sbin; ./smt-repos -d Tools; sed -i '/|More|/d' /run/doubles/catalogs");
+    node.calls();
+    expect(apply(pool).code).toBe(0);
+    expect(changes()).toEqual([expect.stringMatching(/^smt-setup-custom-repos --delete [0-9a-f]{40}$/)]);
+    expect(node.read("/run/doubles/catalogs")).not.toMatch(/Tools|More/);
+  });
+
+  test("reports a custom repository that SMT has not deleted, and tries again", () => {
+    apply(tools);
+    node.write("/run/doubles/deletes-nothing", "");
+    expect(apply().stderr).toMatch(
+      failed("smt/repositories", "SMT has not deleted the custom repository Tools: .*Nothing deleted\\."),
+    );
+    node.check("rm /run/doubles/deletes-nothing");
+    expect(apply().stderr).toContain("deleted the custom repository Tools");
   });
 
   test.each([
@@ -554,7 +647,7 @@ describe("smt/verify", () => {
 });
 
 describe("smt/mirror", () => {
-  const mirror = (timeout = 20, repositories = [pool]): Result =>
+  const mirror = (timeout = 20, repositories: Parameters<typeof repositoryList>[0] = [pool]): Result =>
     node.step(
       "smt/mirror",
       { mount: "/smt", timeout: String(timeout) },
@@ -638,6 +731,21 @@ describe("smt/mirror", () => {
     ],
     ["E 'http://192.0.2.4/x': 404 Not Found", "upstream has no such repository: E 'http", "url"],
     [
+      "E 'https://rpm.lab/x': 500 CURL ERROR(28) Timeout was reached",
+      "this node cannot reach upstream: E 'https",
+      "network",
+    ],
+    [
+      "E 'https://rpm.lab/x': 500 CURL ERROR(60) Peer certificate cannot be authenticated with given CA certificates",
+      "upstream's TLS is not accepted here: E 'https",
+      "/usr/local/share/ca-certificates",
+    ],
+    [
+      "E 'https://rpm.lab/x': 500 Can't connect to rpm.lab:443 (certificate verify failed)",
+      "upstream's TLS is not accepted here: E 'https",
+      "trust",
+    ],
+    [
       "E '/smt/repo/x': Checksum mismatch'",
       "smt-mirror ended with exit code 0 and 1 errors: E '/smt/repo/x': Checksum",
       "smt-mirror.log",
@@ -651,6 +759,28 @@ describe("smt/mirror", () => {
 
     program("true");
     expect(mirror().stdout).toBe("mirrored\n");
+  });
+
+  const barred = (...repositories: string[]): void =>
+    program(
+      `printf '%s\\n' 'WARNING: The following repositories cannot be mirrored.' '         Maybe you have not enough permissions to download these repositories?' '' ${repositories.map((name) => `'* ${name}'`).join(" ")}`,
+    );
+
+  test("reports what SMT leaves out, which is no error to SMT; and finishes when upstream offers it again", () => {
+    // As SMT prints them: a custom one without a target, but with a space.
+    barred("SLES11-SP4-Pool sle-11-x86_64", "Tools ");
+    const { code, stderr } = mirror(20, [pool, tools]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      failed("smt/mirror", "SMT has not mirrored SLES11-SP4-Pool for sle-11-x86_64, Tools: upstream did not offer"),
+    );
+    expect(stderr).toContain("smt-scc-sync on this node");
+    barred("SLES11-SP4-Pool sle-11-i586", "Other ");
+    expect(mirror(20, [pool, tools]).stdout).toBe("mirrored\n");
+    barred("SLES11-SP4-Pool sle-11-i586");
+    expect(mirror(20, [{ name: pool.name }]).stderr).toMatch(
+      failed("smt/mirror", "SMT has not mirrored SLES11-SP4-Pool:"),
+    );
   });
 
   test("reports missing credentials, although SMT names no number of errors", () => {

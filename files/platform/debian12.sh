@@ -176,11 +176,24 @@ SMT_CONF=/etc/smt.conf
 SMT_CRON=/etc/cron.d/smt
 # The command of the nightly run, where it is not the package's own.
 SMT_NIGHTLY=
-# Gets the list of repositories from upstream.
-SMT_SYNC=smt-sync
+# What says why SMT does not start.
+SMT_REASON="'rcsmt restart' names"
+# Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
+SMT_SYNC=smt-scc-sync
+# The column of its table Products with the numbers that SMT gives products.
+SMT_PRODUCT_NUMBER=ID
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
+
+# smt_database_prepare: nothing, since MariaDB makes InnoDB tables.
+smt_database_prepare() { :; }
+
+# smt_schema_made: whether SMT's database has its tables.
+smt_schema_made() { [ -n "$(echo 'SHOW TABLES FROM smt' | sql)" ]; }
+
+# smt_schema_upgrade: nothing, since no version of the stand-in changes its tables.
+smt_schema_upgrade() { :; }
 
 # smt_schedule_create: nothing, since the package brings the file of the nightly jobs.
 smt_schedule_create() { :; }

@@ -26,8 +26,12 @@ SMT_CRON=/etc/smt.d/novell.com-smt
 SMT_NIGHTLY='/usr/sbin/smt-mirror -L /var/log/smt/smt-mirror.log --mail'
 # Where SMT finds how this node is registered. SMT does not start if its user can't read the file.
 SMT_REGISTRATION=/etc/zypp/credentials.d/NCCcredentials
+# What says why SMT does not start.
+SMT_REASON="'rcsmt restart' names"
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-ncc-sync
+# The column of its table Products with the numbers that SMT gives products.
+SMT_PRODUCT_NUMBER=PRODUCTDATAID
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD full testing'
@@ -70,6 +74,15 @@ platform_lacks() { sles_lacks "$1"; }
 
 # web_tls_versions: nothing, since OpenSSL 0.9.8 has no TLS 1.2.
 web_tls_versions() { :; }
+
+# smt_database_prepare: makes the tables that SMT creates next outlive a power failure. MySQL 5.0 would make MyISAM tables.
+smt_database_prepare() { echo 'SET GLOBAL storage_engine = InnoDB' | sql; }
+
+# smt_schema_made: whether SMT's database has its tables.
+smt_schema_made() { [ -n "$(echo 'SHOW TABLES FROM smt' | sql)" ]; }
+
+# smt_schema_upgrade: nothing, since planned work by steps is not for this platform.
+smt_schema_upgrade() { :; }
 
 # smt_schedule_create: nothing, since the package brings the file of the nightly jobs.
 smt_schedule_create() { :; }
@@ -270,8 +283,8 @@ BOOT_HAS_NETWORK=no
 not_at_boot() { install_block /etc/init.d/boot.local "$1" </dev/null; }
 
 # database_configure < TEXT: a part of the database's configuration; it takes effect when the database restarts. The
-# database reads it last, so that its server-id wins over that of the package's my.cnf.
+# database reads it last, so that its server-id wins over that of the package's my.cnf. New tables as smt_database_prepare has it.
 database_configure() {
-  install_file 644 $DATABASE_CONFIG
+  { cat && echo 'default-storage-engine = InnoDB'; } | install_file 644 $DATABASE_CONFIG
   [ "$(tail -n 1 /etc/my.cnf)" = "!include $DATABASE_CONFIG" ] || printf '\n!include %s\n' $DATABASE_CONFIG >>/etc/my.cnf
 }

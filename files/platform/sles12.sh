@@ -22,8 +22,12 @@ SMT_CRON=/etc/cron.d/novell.com-smt-randomized
 SMT_NIGHTLY=
 # Where SMT finds how this node is registered. Without the file, SMT does not start.
 SMT_REGISTRATION=/etc/zypp/credentials.d/SCCcredentials
+# What says why SMT does not start: its service, or the upgrade of its tables before it.
+SMT_REASON="'journalctl -b -t root' and 'systemctl status smt-schema-upgrade' name"
 # Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
 SMT_SYNC=smt-scc-sync
+# The column of its table Products with the numbers that SMT gives products.
+SMT_PRODUCT_NUMBER=ID
 # Directories of repositories, as clients name them.
 # shellcheck disable=SC2016 # a name with a dollar
 SMT_FOLDERS='$RCE RPMMD SUSE full testing'
@@ -37,6 +41,18 @@ platform_matches() { grep -q '^ID="sles"' /etc/os-release && grep -q '^VERSION_I
 
 # trust_refresh: makes the system trust what TRUST_FOLDER holds, and nothing that it no longer holds.
 trust_refresh() { update-ca-certificates; }
+
+# smt_database_prepare: nothing, since MariaDB makes InnoDB tables.
+smt_database_prepare() { :; }
+
+# smt_schema_made: whether SMT's database has its tables. Their version comes last.
+smt_schema_made() { [ -n "$(echo 'SELECT version FROM smt.migration_schema_version' | sql)" ]; }
+
+# smt_schema_upgrade: changes SMT's tables if its new package needs that. SMT would do so when it starts next, and two nodes
+# that started at the same time would both do it.
+smt_schema_upgrade() {
+  ! package_installed smt || { service_start "$DATABASE_SERVICE" && smt-schema-upgrade --yes </dev/null; }
+}
 
 # smt_schedule_create: makes the file of the nightly jobs, as the package does when it is installed.
 smt_schedule_create() { /usr/lib/SMT/bin/reschedule-sync.sh; }
