@@ -172,8 +172,15 @@ export async function record(
     return register(request, callback);
   };
 
-  await program();
-  await sdk.runtime.disconnect();
+  // Pulumi asks for the stack of each promise and resource as text. Jest finds the source of every frame, which takes longer
+  // than the program itself. An error of the program gets its text later, from Jest.
+  Error.prepareStackTrace = (error, frames) => [String(error), ...frames.map(String)].join("\n    at ");
+  try {
+    await program();
+    await sdk.runtime.disconnect();
+  } finally {
+    Reflect.deleteProperty(Error, "prepareStackTrace");
+  }
 
   const recorded = resources.filter(({ type }) => type !== "pulumi:pulumi:Stack");
   const find = (id: string): Recorded => {
