@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterNode } from "./clusterNode";
 import { itemAt } from "./lists";
 import { splitCertificates } from "./pem";
-import { parseSections } from "./remoteHost";
+import { parseSections } from "./stepCommand";
 import { type Ready, StepComponent } from "./stepComponent";
 
 /** Where the servers' certificates come from. Certificates and keys are PEM; a component wraps the keys as secrets. */

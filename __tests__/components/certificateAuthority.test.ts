@@ -1,5 +1,5 @@
 import { CertificateAuthority, CertificateSource, renewalDate } from "../../components/certificateAuthority";
-import { parseSections } from "../../components/remoteHost";
+import { parseSections } from "../../components/stepCommand";
 import { clusterNodes } from "../support/clusterNodes";
 import { pem, record, Recording, valueOf } from "../support/recorder";
 

@@ -7,7 +7,7 @@ import { firewallRules } from "../../components/nodeFirewall";
 import { baseServices } from "../../components/ocfsMount";
 import { platforms } from "../../components/platform";
 import { healthSettings, healthSite, realServerSysctl } from "../../components/realServer";
-import { commandLine, parseSections, sections } from "../../components/remoteHost";
+import { commandLine, parseSections, sections } from "../../components/stepCommand";
 import { fencing, sbdConfig } from "../../components/sbdConf";
 import { jobs } from "../../components/smtJobs";
 import { smtConf } from "../../components/smtNode";

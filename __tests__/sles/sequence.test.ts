@@ -2,7 +2,7 @@ import * as crypto from "crypto";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
-import { parseSections } from "../../components/remoteHost";
+import { parseSections } from "../../components/stepCommand";
 import { Disk } from "../support/disk";
 import { TestNode } from "../support/node";
 import { runProgram } from "../support/program";

@@ -1,5 +1,5 @@
 import { X509Certificate } from "crypto";
-import { parseSections } from "../../components/remoteHost";
+import { parseSections } from "../../components/stepCommand";
 import { Result, succeed, TestNode } from "../support/node";
 
 // Keys take a second each, several times that on a machine that is busy.

@@ -1,7 +1,7 @@
-import { commandLine } from "../../components/remoteHost";
 import { ldirectordConf } from "../../components/ldirectordConf";
 import { directorSysctl } from "../../components/lvsDirector";
 import { realServerSysctl } from "../../components/realServer";
+import { commandLine } from "../../components/stepCommand";
 import { guide } from "../support/balancing";
 import { answer, sick, startPage } from "../support/healthPage";
 import { succeed, TestNode } from "../support/node";

@@ -4,7 +4,8 @@ import * as path from "path";
 import * as pulumi from "@pulumi/pulumi";
 import { MysqlMasterPair } from "../../components/mysqlMasterPair";
 import { type Platform, platforms } from "../../components/platform";
-import { commandLine, sections, StepArgs, type StepNode } from "../../components/remoteHost";
+import type { StepArgs, StepNode } from "../../components/remoteHost";
+import { commandLine, sections } from "../../components/stepCommand";
 import { TestNode } from "./node";
 
 /**

@@ -3,7 +3,7 @@ import * as fs from "fs";
 import * as path from "path";
 import { promisify } from "util";
 import { type PlatformName, platformNames } from "../../components/platform";
-import { commandLine, sections } from "../../components/remoteHost";
+import { commandLine, sections } from "../../components/stepCommand";
 import { memoryDirectory, removeLeftovers } from "./memory";
 
 /** The node-side files of this project. */
