@@ -1,27 +1,34 @@
-import type { Recording } from "./recorder";
+import * as pulumi from "@pulumi/pulumi";
+import { record, type Recording } from "./recorder";
 
-/** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made, exported and warned of, or its error. */
+/** The SDK, which each recording sets up anew: to load it takes longer than to run the program. */
+const kept = ["@pulumi/pulumi", "@pulumi/pulumi/runtime", "@pulumi/command", "@pulumi/random", "@pulumi/vsphere"];
+
+/** Runs index.ts as Pulumi does, in fresh modules of its own; returns what it made, exported and warned of, or its error. */
 export async function runProgram(
   config: Record<string, string>,
   options: { preview?: boolean; results?: Record<string, string> } = {},
 ): Promise<{ recording: Recording; outputs: Record<string, unknown>; warnings: string[] }> {
   let result: Awaited<ReturnType<typeof runProgram>> | undefined;
+  for (const name of kept) {
+    const loaded = jest.requireActual<object>(name);
+    jest.doMock(name, () => loaded);
+  }
   await jest.isolateModulesAsync(async () => {
-    const sdk = await import("@pulumi/pulumi");
-    const { record: recordIsolated } = await import("./recorder");
     let outputs: Record<string, unknown> = {};
-    const warn = jest.spyOn(sdk.log, "warn").mockResolvedValue();
-    const recording = await recordIsolated(
+    const warn = jest.spyOn(pulumi.log, "warn").mockResolvedValue();
+    const recording = await record(
       async () => {
         outputs = await import("../../index").then(
           (exported) =>
-            new Promise<Record<string, unknown>>((resolve) => void sdk.output({ ...exported }).apply(resolve)),
+            new Promise<Record<string, unknown>>((resolve) => void pulumi.output({ ...exported }).apply(resolve)),
           (error: unknown) => ({ error }),
         );
       },
-      { sdk, config, ...options },
+      { config, ...options },
     );
     result = { recording, outputs, warnings: warn.mock.calls.map(([text]) => text) };
+    warn.mockRestore();
   });
   return result as NonNullable<typeof result>;
 }

@@ -80,20 +80,18 @@ const defaultResults: Readonly<Record<string, string>> = {
 /**
  * Runs a program against Pulumi's mocks.
  *
- * @param program makes resources; it is given the SDK, which differs where modules are isolated
+ * @param program makes resources
  * @param results results of steps, by the end of their names; they replace the default ones
  * @param templateMissing whether vSphere has no template
  */
 export async function record(
   program: () => unknown,
   {
-    sdk = pulumi,
     config = {},
     preview = false,
     results = {},
     templateMissing = false,
   }: {
-    sdk?: typeof pulumi;
     config?: Record<string, string>;
     preview?: boolean;
     results?: Record<string, string>;
@@ -102,7 +100,7 @@ export async function record(
 ): Promise<Recording> {
   const resources: Recorded[] = [];
   const invokes: Recording["invokes"][number][] = [];
-  await sdk.runtime.setMocks(
+  await pulumi.runtime.setMocks(
     {
       newResource: ({ name, type, inputs }) => ({
         id: `${name}-id`,
@@ -116,7 +114,7 @@ export async function record(
           }),
           ...(type === "random:index/randomId:RandomId" && { hex: "5a5a5a5a5a5a5a5a" }),
           // Generated passwords are secrets.
-          ...(type === "random:index/randomPassword:RandomPassword" && { result: sdk.secret(`${name}-hush`) }),
+          ...(type === "random:index/randomPassword:RandomPassword" && { result: pulumi.secret(`${name}-hush`) }),
           ...(type === "pulumi:index:Stash" && { output: (inputs as { input: unknown }).input }),
         },
       }),
@@ -133,15 +131,15 @@ export async function record(
     "test",
     preview,
   );
-  sdk.runtime.setAllConfig(config);
+  pulumi.runtime.setAllConfig(config);
 
   // The mocks do not receive options, so this reads the requests on their way to them.
-  const monitor = sdk.runtime.getMonitor() as unknown as {
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
     registerResource(request: RegisterRequest, callback: unknown): Promise<void>;
   };
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
-    const inputs = sdk.runtime.deserializeProperties(request.getObject()) as Record<string, unknown>;
+    const inputs = pulumi.runtime.deserializeProperties(request.getObject()) as Record<string, unknown>;
     const revision = /(?:--rev |smt-ha-files-)([0-9a-f]{8})/.exec(
       JSON.stringify([inputs.create, inputs.remotePath]),
     )?.[1];
@@ -177,7 +175,7 @@ export async function record(
   Error.prepareStackTrace = (error, frames) => [String(error), ...frames.map(String)].join("\n    at ");
   try {
     await program();
-    await sdk.runtime.disconnect();
+    await pulumi.runtime.disconnect();
   } finally {
     Reflect.deleteProperty(Error, "prepareStackTrace");
   }
