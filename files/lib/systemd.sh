@@ -8,7 +8,7 @@ yield_to_services() {
   renice -n 10 -p $$ >/dev/null
   # Where the kernel schedules sessions as groups, a process's own priority counts in its group only. The file is empty for
   # a process of no such group, and then takes no value.
-  if grep -qs . /proc/$$/autogroup; then
+  if read -r _ 2>/dev/null </proc/$$/autogroup; then
     echo 10 >/proc/$$/autogroup
   fi
 }
