@@ -20,7 +20,7 @@ fi
 mkdir -p /run/mysqld && chown mysql /run/mysqld
 setsid mariadbd --user=mysql --pid-file=/run/mysqld/pid --innodb-buffer-pool-size=16M --performance-schema=0 \\
   >>/var/log/mariadbd.log 2>&1 </dev/null 3>&- 9>&- &
-while ! mysqladmin ping >/dev/null 2>&1; do sleep 0.05; done
+until [ -S /run/mysqld/mysqld.sock ] && mysqladmin ping >/dev/null 2>&1; do sleep 0.05; done
 `;
 
 /** Answers that /smt is mounted: this machine's kernel need not have OCFS2. */
@@ -64,7 +64,7 @@ export class DatabaseNode {
 
   /** Stops the server as a power failure does. */
   kill(): void {
-    this.node.check("kill -9 $(cat /run/mysqld/pid) && rm /run/mysqld/pid; sleep 0.2");
+    this.node.check("kill -9 $(cat /run/mysqld/pid) && rm /run/mysqld/pid /run/mysqld/mysqld.sock; sleep 0.2");
   }
 
   /** Starts the server, or restarts it. */
