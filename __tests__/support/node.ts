@@ -69,13 +69,21 @@ export interface TestNodeArgs {
  */
 export class TestNode {
   private readonly ended: Promise<unknown>;
+  /** That of its commands, as a whole. */
+  private readonly environment: NodeJS.ProcessEnv;
 
   private constructor(
     private readonly process: ChildProcess,
     private readonly pid: string,
-    private readonly platform: PlatformName,
+    platform: PlatformName,
   ) {
     this.ended = new Promise((resolve) => process.once("close", resolve));
+    this.environment = {
+      HOME: "/root",
+      PATH: "/usr/bin:/bin:/usr/sbin:/sbin",
+      // As near to its bash as this machine's comes.
+      ...(platform === "sles11" && { BASH_COMPAT: "3.2" }),
+    };
   }
 
   static async start({
@@ -137,6 +145,7 @@ export class TestNode {
   /** Runs a shell command as a login over SSH would. */
   run(command: string, stdin = ""): Result {
     const { status, stdout, stderr, error } = spawnSync("nsenter", this.enter(command), {
+      env: this.environment,
       input: stdin,
       encoding: "utf8",
       timeout: 60_000,
@@ -149,7 +158,7 @@ export class TestNode {
 
   /** Runs a shell command while the test, or another node, goes on. */
   async runAside(command: string, stdin = ""): Promise<Result> {
-    const child = spawn("nsenter", this.enter(command));
+    const child = spawn("nsenter", this.enter(command), { env: this.environment });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
@@ -161,7 +170,7 @@ export class TestNode {
 
   /** Starts a shell command, which ends with the node at the latest. */
   start(command: string): ChildProcess {
-    return spawn("nsenter", this.enter(command), { stdio: ["pipe", "pipe", "inherit"] });
+    return spawn("nsenter", this.enter(command), { env: this.environment, stdio: ["pipe", "pipe", "inherit"] });
   }
 
   /** What a command that must succeed prints. */
@@ -183,12 +192,13 @@ export class TestNode {
   }
 
   write(file: string, text: string): void {
-    this.check(`mkdir -p $(dirname ${file}) && cat >${file}`, text);
+    const directory = path.dirname(file);
+    this.check(`{ [ -d ${directory} ] || mkdir -p ${directory}; } && cat >${file}`, text);
   }
 
   /** Calls of the stand-ins since the last time, without those that only ask. */
   calls(): string[] {
-    const calls = this.check("cd /run/doubles && touch calls && cat calls && rm calls").split("\n");
+    const calls = this.check("cd /run/doubles && if [ -e calls ]; then cat calls && rm calls; fi").split("\n");
     return calls.filter((call) => call && !/ is-| -m session/.test(call));
   }
 
@@ -204,9 +214,6 @@ export class TestNode {
 
   private enter(command: string): string[] {
     const entered = ["--mount", "--uts", "--net", "--pid", "--root", `--wd=/proc/${this.pid}/root/root`];
-    // As near to its bash as this machine's comes.
-    const compatibility = this.platform === "sles11" ? ["BASH_COMPAT=3.2"] : [];
-    const environment = ["env", "-i", "HOME=/root", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", ...compatibility];
-    return ["--target", this.pid, ...entered, ...environment, "bash", "--norc", "-c", command];
+    return ["--target", this.pid, ...entered, "bash", "--norc", "-c", command];
   }
 }
