@@ -43,6 +43,7 @@ case $1 in
 *)
   statements=$(cat)
   case $statements in
+  *'SHOW TABLES'* | *'SELECT 1 FROM'*) [ ! -e /run/doubles/silent ] || { echo "ERROR 2013: Lost connection" >&2; exit 1; } ;;&
   *'DROP DATABASE smt'*) rm -f /run/doubles/database /run/doubles/tables ;;
   *"LIKE '"*) grep -s "^$(sed -n "s/.*LIKE '//p" <<<"$statements" | tr -d "'")" /run/doubles/tables || true ;;
   *'SHOW TABLES'*) [ -e /run/doubles/unfinished ] || cat /run/doubles/tables 2>/dev/null || true ;;
@@ -114,6 +115,14 @@ echo "$first" >/run/doubles/account
     node.write("/run/doubles/tables", "Clients has 1\n");
     expect(install().stderr).toMatch(failed("smt/install", "SMT's database lacks tables, but has rows in Clients"));
     expect(node.read("/run/doubles/tables")).toBe("Clients has 1\n");
+  });
+
+  test("takes no database that does not answer for one without tables", () => {
+    install();
+    node.write("/run/doubles/silent", "");
+    const { code, stderr } = install();
+    expect([code, stderr]).toEqual([1, expect.not.stringContaining("making the database smt again")]);
+    expect(node.read("/run/doubles/tables")).toBe("Clients\n");
   });
 
   test("reports that smt-db ends well without having made tables", () => {
