@@ -10,6 +10,7 @@ import { Aside, run } from "./lab";
 import { lost } from "./lost";
 import { machines } from "./machines";
 import { maintenance } from "./maintenance";
+import { records } from "./records";
 import { registration } from "./registration";
 import { service } from "./service";
 import { sles } from "./sles";
@@ -31,6 +32,7 @@ const parts = {
   lost,
   registration,
   changes,
+  records,
   "some-faults": someFaults,
   spares,
   fast,

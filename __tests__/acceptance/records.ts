@@ -1,7 +1,8 @@
 import * as fs from "fs";
 import * as path from "path";
-import { Aside, configFile, eventually, labFolder, must, onNode, report, run } from "./lab";
-import { changedBy, expectSteadyState, threeNodes } from "./state";
+import { replicates } from "./database";
+import { Aside, configFile, eventually, labFolder, must, onNode, report, run, runWith } from "./lab";
+import { changedBy, expectSteadyState, realServers, threeNodes } from "./state";
 
 const { nodes } = threeNodes;
 const locks = path.join(labFolder, "pulumi", ".pulumi", "locks", "organization", "smt-ha", "dev");
@@ -35,6 +36,36 @@ export function records(): void {
       expect(changedBy(must("lab/stack", "dev", "preview", "--config-file", file))).toEqual([]);
       must("make", "up");
       expect(intervals()).toEqual(["20", "20", "20"]);
+      await eventually(60, expectSteadyState);
+    });
+
+    test("an older state is restored: up sees nothing to do, and status names the steps that bring it about", async () => {
+      const findings = (): string[] =>
+        run("lab/smt-ha", "status")
+          .output.split("\n")
+          .filter((line) => line.includes("it is not what the stack's state says"));
+      const replaced = (): string[] =>
+        [...run("lab/smt-ha", "status").output.matchAll(/--replace '([^']+)'/g)].flatMap(([, urn]) => [
+          "--replace",
+          urn,
+        ]);
+      expect(findings()).toEqual([]);
+      const older = must("lab/stack", "dev", "stack", "export");
+      const file = configFile("newer", { "smt-ha:checkInterval": 10 });
+      must("lab/stack", "dev", "up", "--config-file", file, "--replace", "**::databases-replication");
+      expect(runWith(older, "lab/stack", "dev", "stack", "import").code).toBe(0);
+
+      expect(changedBy(must("make", "up"))).toEqual([]);
+      expect(intervals()).toEqual(["10", "10", "10"]);
+      expect(findings()).toHaveLength(3);
+      const names = replaced();
+      expect(names).toEqual(expect.arrayContaining(["**::node3-director-configure", "**::node1-database-replicate"]));
+      must("lab/stack", "dev", "up", ...names);
+      expect(intervals()).toEqual(["20", "20", "20"]);
+      expect(findings()).toEqual([]);
+      for (const node of realServers) {
+        await eventually(60, () => expect([node, replicates(node)]).toEqual([node, "Yes Yes"]));
+      }
       await eventually(60, expectSteadyState);
     });
   });
