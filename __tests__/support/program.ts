@@ -3,7 +3,7 @@ import type { Recording } from "./recorder";
 /** Runs index.ts as Pulumi does, once in a fresh SDK; returns what it made, exported and warned of, or its error. */
 export async function runProgram(
   config: Record<string, string>,
-  options: { preview?: boolean; results?: Record<string, string> } = {},
+  options: { preview?: boolean; project?: string; results?: Record<string, string> } = {},
 ): Promise<{ recording: Recording; outputs: Record<string, unknown>; warnings: string[] }> {
   let result: Awaited<ReturnType<typeof runProgram>> | undefined;
   await jest.isolateModulesAsync(async () => {

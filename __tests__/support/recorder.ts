@@ -90,12 +90,14 @@ export async function record(
     sdk = pulumi,
     config = {},
     preview = false,
+    project = "smt-ha",
     results = {},
     templateMissing = false,
   }: {
     sdk?: typeof pulumi;
     config?: Record<string, string>;
     preview?: boolean;
+    project?: string;
     results?: Record<string, string>;
     templateMissing?: boolean;
   } = {},
@@ -129,7 +131,7 @@ export async function record(
         return token.endsWith(":getVirtualMachine") ? template : { id: `${token.split(":").pop()}-id` };
       },
     },
-    "smt-ha",
+    project,
     "test",
     preview,
   );
