@@ -43,7 +43,10 @@ function pulumiYaml(): string {
   const origin = [
     ...wrap('Generated from config/ by "npm run generate".', "  # "),
     // Pulumi's own check would answer before the program, and would name the missing keys only.
-    ...wrap("A required key has an empty default, so that the program answers: it names the command that sets it.", "  # "),
+    ...wrap(
+      "A required key has an empty default, so that the program answers: it names the command that sets it.",
+      "  # ",
+    ),
   ].join("\n");
   return `${[origin, ...sections].join("\n\n")}\n`;
 }
