@@ -9,6 +9,7 @@ import { Aside, run } from "./lab";
 import { lost } from "./lost";
 import { machines } from "./machines";
 import { maintenance } from "./maintenance";
+import { production } from "./production";
 import { service } from "./service";
 import { sles } from "./sles";
 import { spares } from "./spares";
@@ -34,6 +35,7 @@ const parts = {
   directors,
   faults: everyFault,
   sles,
+  production,
   machines,
 };
 
@@ -41,7 +43,7 @@ const parts = {
  * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
  * each node, another root CA, ten resets, lost nodes and every fault under load.
  */
-const usual = "interruptions disk cluster service database changes sles machines";
+const usual = "interruptions disk cluster service database changes sles production machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 
 beforeAll(() => {
