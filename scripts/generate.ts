@@ -40,7 +40,14 @@ function pulumiYaml(): string {
       ...Object.entries(keys).flatMap(([name, key]) => yamlOf(name, key)),
     ].join("\n"),
   );
-  const origin = '  # Generated from config/ by "npm run generate". A key without a default is required.';
+  const origin = [
+    ...wrap('Generated from config/ by "npm run generate".', "  # "),
+    // Pulumi's own check would answer before the program, and would name the missing keys only.
+    ...wrap(
+      "A required key has an empty default, so that the program answers: it names the command that sets it.",
+      "  # ",
+    ),
+  ].join("\n");
   return `${[origin, ...sections].join("\n\n")}\n`;
 }
 
@@ -50,7 +57,7 @@ function yamlOf(name: string, key: Key): readonly string[] {
     `  ${name}:`,
     ...(isSecret(key) ? [...wrap(untyped, "    # "), "    secret: true"] : [`    type: ${typeOf(key)}`]),
     ...("schema" in key ? [] : [`    items: { type: ${key.items?.type ?? "object"} }`]),
-    ...(key.default === undefined ? [] : [`    default: ${JSON.stringify(key.default)}`]),
+    `    default: ${key.default === undefined ? `${"schema" in key ? '""' : "[]"} # required` : JSON.stringify(key.default)}`,
     "    description: >-",
     ...wrap(key.description, "      "),
   ];

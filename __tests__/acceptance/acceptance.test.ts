@@ -12,6 +12,7 @@ import { machines } from "./machines";
 import { maintenance } from "./maintenance";
 import { records } from "./records";
 import { registration } from "./registration";
+import { production } from "./production";
 import { service } from "./service";
 import { sles } from "./sles";
 import { spares } from "./spares";
@@ -40,6 +41,7 @@ const parts = {
   directors,
   faults: everyFault,
   sles,
+  production,
   machines,
 };
 
@@ -47,7 +49,7 @@ const parts = {
  * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
  * each node, another root CA, ten resets, lost nodes, clients that register, and every fault under load.
  */
-const usual = "interruptions disk cluster service database changes sles machines";
+const usual = "interruptions disk cluster service database changes sles production machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 
 beforeAll(() => {

@@ -1,3 +1,4 @@
+import { execSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
 import * as packageJson from "../../package.json";
@@ -18,4 +19,17 @@ test("the node-side files are found from the built components too", () => {
   const built = path.join(root, path.dirname(packageJson.exports["./components"].default));
   expect(path.join(built, "..", "files")).toBe(path.join(root, "files"));
   expect(packageJson.files).toEqual(["dist", "files"]);
+});
+
+test("a new project holds what production needs: git archive leaves out the lab, the toolchain, the tests and their tools", () => {
+  const packed = execSync("git archive --worktree-attributes HEAD | tar -t", { cwd: root, encoding: "utf8" }).split(
+    "\n",
+  );
+  const top = [...new Set(packed.filter(Boolean).map((file) => file.split("/")[0]))];
+  expect(top).toEqual([
+    ...[".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "LICENSE", "Pulumi.yaml"],
+    ...["cli", "components", "config", "docs", "examples", "files", "index.ts", "package-lock.json", "package.json"],
+    ...["policy", "report", "sdks", "tsconfig.json"],
+  ]);
+  expect(packed.filter((file) => /^examples\/[^/]+\/$/.test(file))).toEqual(["examples/stacks/"]);
 });

@@ -7,7 +7,7 @@ const kept = ["@pulumi/pulumi", "@pulumi/pulumi/runtime", "@pulumi/command", "@p
 /** Runs index.ts as Pulumi does, in fresh modules of its own; returns what it made, exported and warned of, or its error. */
 export async function runProgram(
   config: Record<string, string>,
-  options: { preview?: boolean; results?: Record<string, string> } = {},
+  options: { preview?: boolean; project?: string; results?: Record<string, string> } = {},
 ): Promise<{ recording: Recording; outputs: Record<string, unknown>; warnings: string[] }> {
   let result: Awaited<ReturnType<typeof runProgram>> | undefined;
   for (const name of kept) {

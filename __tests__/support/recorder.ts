@@ -89,11 +89,13 @@ export async function record(
   {
     config = {},
     preview = false,
+    project = "smt-ha",
     results = {},
     templateMissing = false,
   }: {
     config?: Record<string, string>;
     preview?: boolean;
+    project?: string;
     results?: Record<string, string>;
     templateMissing?: boolean;
   } = {},
@@ -127,7 +129,7 @@ export async function record(
         return token.endsWith(":getVirtualMachine") ? template : { id: `${token.split(":").pop()}-id` };
       },
     },
-    "smt-ha",
+    project,
     "test",
     preview,
   );

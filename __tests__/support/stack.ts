@@ -9,7 +9,8 @@ interface ConfigKey {
   readonly secret?: boolean;
 }
 
-const readYaml = (file: string): unknown => parse(fs.readFileSync(path.join(__dirname, "../..", file), "utf8"));
+const readText = (file: string): string => fs.readFileSync(path.join(__dirname, "../..", file), "utf8");
+const readYaml = (file: string): unknown => parse(readText(file));
 
 /** What Pulumi.yaml says of the project's own keys, without their namespace. */
 export const schema = (readYaml("Pulumi.yaml") as { config: Record<string, ConfigKey> }).config;
@@ -17,15 +18,45 @@ export const schema = (readYaml("Pulumi.yaml") as { config: Record<string, Confi
 /** The text by which Pulumi hands a value to the program. */
 const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
-/** A stack's configuration as the program gets it: the file's values, then Pulumi.yaml's defaults. */
-export function stackValues(stack: string, secrets: Readonly<Record<string, string>>): Record<string, string> {
-  const { config } = readYaml(`Pulumi.${stack}.yaml`) as { config: Record<string, unknown> };
-  const defaults = Object.entries(schema)
-    .filter(([, key]) => key.default !== undefined)
-    .map(([name, key]): [string, unknown] => [`smt-ha:${name}`, key.default]);
-  const values = Object.entries({ ...Object.fromEntries(defaults), ...config, ...secrets });
-  return Object.fromEntries(values.map(([name, value]) => [name, text(value)]));
+/**
+ * What Pulumi makes of a stack's file for the program: the file's values, then Pulumi.yaml's defaults. A key without a namespace
+ * gets the project's.
+ */
+export function valuesOf(
+  file: string,
+  secrets: Readonly<Record<string, string>>,
+  project = "smt-ha",
+): Record<string, string> {
+  const { config } = readYaml(file) as { config: Record<string, unknown> };
+  const defaults = Object.entries(schema).map(([name, key]): [string, unknown] => [name, key.default]);
+  const values = [...defaults, ...Object.entries({ ...config, ...secrets })];
+  return Object.fromEntries(
+    values.map(([name, value]) => [name.includes(":") ? name : `${project}:${name}`, text(value)]),
+  );
 }
+
+/** The configuration of a stack beside Pulumi.yaml. */
+export const stackValues = (stack: string, secrets: Readonly<Record<string, string>>): Record<string, string> =>
+  valuesOf(`Pulumi.${stack}.yaml`, secrets);
+
+/** The stacks to start from, by name. */
+export const exampleStacks = fs
+  .readdirSync(path.join(__dirname, "../../examples/stacks"))
+  .map((file) => path.basename(file, ".yaml"));
+
+/** The keys of the secrets that a stack to start from says to set. */
+export const secretsOf = (example: string): string[] =>
+  [...readText(`examples/stacks/${example}.yaml`).matchAll(/^# {3}pulumi config set --secret (\S+)$/gm)].map(
+    ([, key]) => key,
+  );
+
+/** The configuration of a stack to start from, with its secrets set. */
+export const exampleStack = (example: string, project?: string): Record<string, string> =>
+  valuesOf(
+    `examples/stacks/${example}.yaml`,
+    Object.fromEntries(secretsOf(example).map((key) => [key, `${key.replace(/.*:/, "")}-hush`])),
+    project,
+  );
 
 /** What stands for the encrypted values of the lab's stacks. */
 export const labSecrets = {

@@ -4,7 +4,6 @@ package SMT::Regsvc;
 use strict;
 use warnings;
 use Apache2::Const -compile => qw(OK);
-use Apache2::Log ();
 use SMT::Web qw(body database local_id local_url now patchstatus_job product_id rows text xml);
 use XML::Parser;
 

@@ -6,6 +6,7 @@ use warnings;
 use Apache2::Access ();
 use Apache2::Connection ();
 use Apache2::Const -compile => qw(OK AUTH_REQUIRED);
+use Apache2::Log ();
 use Apache2::RequestIO ();
 use Apache2::RequestRec ();
 use Apache2::RequestUtil ();
