@@ -188,6 +188,7 @@ describe("SLES 12", () => {
   test("a database without a version of its tables is not finished", () => {
     node12.write("/run/doubles/archive", "smt\nmariadb\n");
     node12.write("/run/doubles/database", "");
+    node12.check("groupadd -r www");
     const install = (): string =>
       node12.step("smt/install", { uid: "480" }, { password: "hush" }).stderr.replace(/^node1: smt\/install: /gm, "");
     expect(install()).toContain(
