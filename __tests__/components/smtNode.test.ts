@@ -55,7 +55,7 @@ describe("SMT on a node", () => {
       secret: "@@ password\nnode1-smt-database-hush\n@@ root-password\nroot-hush\n",
     });
     expect(recording.find("Command node1-smt-configure").inputs.stdin).toEqual({
-      secret: `@@ smt.conf\n${smtConf({ ...settings, credentials: { user: "UC1" } }, "node1-smt-database-hush", "nu-hush")}`,
+      secret: `@@ smt.conf\n${smtConf({ ...settings, apiType: "SCC", credentials: { user: "UC1" } }, "node1-smt-database-hush", "nu-hush")}`,
     });
     expect(JSON.stringify(recording.resources.map(({ inputs }) => inputs.create))).not.toContain("hush");
   });
