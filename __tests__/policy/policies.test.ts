@@ -1,10 +1,10 @@
 import { execFileSync } from "child_process";
-import {
-  unknownCheckingProxy,
-  type ResourceValidationArgs,
-  type ResourceValidationPolicy,
-  type StackValidationArgs,
-  type StackValidationPolicy,
+import * as sdk from "@pulumi/policy";
+import type {
+  ResourceValidationArgs,
+  ResourceValidationPolicy,
+  StackValidationArgs,
+  StackValidationPolicy,
 } from "@pulumi/policy";
 import { policies, secretsInTheOpen } from "../../policy/policies";
 import { runProgram } from "../support/program";
@@ -70,6 +70,9 @@ const open = (value: unknown): unknown =>
         ? open(value.secret)
         : Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, open(inner)]));
 
+/** How the SDK shows inputs to a policy; its declarations leave it out. */
+const { unknownCheckingProxy } = sdk as unknown as { unknownCheckingProxy: (inputs: unknown) => unknown };
+
 /** What a policy reports of resources. */
 function reports(policy: string, resources: readonly Recorded[], stack = "dev"): string[] {
   const messages: string[] = [];
@@ -78,15 +81,12 @@ function reports(policy: string, resources: readonly Recorded[], stack = "dev"):
     type,
     name,
     urn: `urn:pulumi:${stack}::smt-ha::${type}::${name}`,
-    props: unknownCheckingProxy(open(inputs) as object) as Record<string, unknown>,
+    props: unknownCheckingProxy(open(inputs)),
     opts: { protect: options.protect ?? false },
   }));
   const found = policies.find(({ name }) => name === policy) as ResourceValidationPolicy | StackValidationPolicy;
   if ("validateStack" in found) {
-    void (found.validateStack as (args: StackValidationArgs, violation: typeof report) => unknown)(
-      { resources: seen } as unknown as StackValidationArgs,
-      report,
-    );
+    void found.validateStack({ resources: seen } as unknown as StackValidationArgs, report);
   } else {
     const validate = found.validateResource as (args: ResourceValidationArgs, violation: typeof report) => void;
     seen.forEach((resource) => validate(resource as unknown as ResourceValidationArgs, report));

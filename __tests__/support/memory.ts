@@ -4,7 +4,8 @@ import * as path from "path";
 
 /** A tmpfs: for disks that take no time, and for what the machine's own file system can't have above itself. */
 const memory = "/dev/shm";
-const prefix = "smt-ha-";
+/** The command line and the lab have directories there too. */
+const prefix = "smt-ha-test-";
 
 /** Makes a directory in memory. Its name has the process, since one that is killed leaves it behind. */
 export const memoryDirectory = (what: string): string =>
@@ -13,7 +14,7 @@ export const memoryDirectory = (what: string): string =>
 /** Removes the directories of processes that have ended, with the loop devices of the disks in them. */
 export function removeLeftovers(): void {
   for (const name of fs.readdirSync(memory).filter((entry) => entry.startsWith(prefix))) {
-    if (fs.existsSync(`/proc/${name.split("-")[3]}`)) {
+    if (fs.existsSync(`/proc/${name.split("-").at(-2)}`)) {
       continue;
     }
     const directory = path.join(memory, name);

@@ -1,10 +1,9 @@
-# Part of the stand-in for SMT, which is not packaged for Debian: who may read the repositories, and the index of a client's.
+# Part of the stand-in for SMT, which is not packaged for Debian: which clients may read a repository, and the index of a client's.
 package SMT::Repositories;
 use strict;
 use warnings;
 use Apache2::Const -compile => qw(OK FORBIDDEN);
-use Apache2::Log ();
-use SMT::Web qw(authorized basic_auth database now rows setting xml);
+use SMT::Web qw(authorized basic_auth database now rows xml);
 
 my $of_client = "FROM Catalogs c, ProductCatalogs pc, Registration r WHERE r.GUID = ? AND r.PRODUCTID = pc.PRODUCTID
     AND c.ID = pc.CATALOGID AND c.DOMIRROR = 'Y'";
@@ -12,15 +11,9 @@ my $of_client = "FROM Catalogs c, ProductCatalogs pc, Registration r WHERE r.GUI
 # Like the real SMT, the index needs credentials, but checks none: one who is not known, or not yet on this server, gets an
 # empty one.
 sub authenticate {
-    my $request = shift;
+    my ($request, $required) = @_;
     my $path = $request->uri =~ s{/+}{/}gr;
-    my $index = $path =~ m{/repoindex\.xml$};
-    my ($required) = setting('LOCAL', 'requiredAuthType') =~ /^(lazy|strict)$/;
-    if (!$required && !$index) {
-        $request->user('');
-        return Apache2::Const::OK;
-    }
-    if ($index) {
+    if ($path =~ m{/repoindex\.xml$}) {
         $request->get_basic_auth_pw;
         return ($request->user // '') eq '' ? basic_auth($request) : Apache2::Const::OK;
     }
