@@ -4,9 +4,9 @@ import { replicates } from "./database";
 import { Aside, bootOf, eventually, labFolder, must, onNode, report, run, since } from "./lab";
 import { expectSteadyState, realServers, table, tableOf } from "./state";
 
-// Each client makes three connections by TLS, which an emulated node has to compute long for.
-const count = Number(process.env.REGISTRATIONS ?? 500);
-const rate = Number(process.env.REGISTRATION_RATE ?? 2);
+// Each client makes three connections by TLS, which an emulated node has to compute long for: two a second are too many.
+const count = Number(process.env.REGISTRATIONS ?? 60);
+const rate = Number(process.env.REGISTRATION_RATE ?? 0.5);
 
 /** What a client saw: see registering.js. */
 interface Client {

@@ -137,7 +137,7 @@ export function service(): void {
         );
       }
       for (const node of realServers) {
-        expect(files[`${node}/smt/smt.conf.txt`]).toContain("pass = [removed]");
+        expect(files[`${node}/smt/smt.conf.txt`]).toMatch(/^pass=\[removed\]$/m);
         expect(files[`${node}/database/link.txt`]).toMatch(/Slave_SQL_Running: Yes/);
       }
       const known = secrets();
@@ -154,7 +154,8 @@ export function service(): void {
       for (const [here, there] of [realServers, [...realServers].reverse()]) {
         onNode(here, `smt-setup-custom-repos --productid ${product} --name from-${here} ${custom}`);
         await eventually(30, () => expect(mirrored(there)).toContain(`from-${here}`));
-        onNode(there, `smt-repos -d from-${here}`);
+        // Not only disabled: no client of the product could register.
+        onNode(there, `echo y | smt-setup-custom-repos --delete $(printf from-${here} | sha1sum | cut -d ' ' -f 1)`);
         await eventually(30, () => expect(mirrored(here)).not.toContain(`from-${here}`));
       }
     });
