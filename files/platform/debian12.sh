@@ -180,6 +180,8 @@ SMT_NIGHTLY=
 SMT_REASON="'rcsmt restart' names"
 # Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
 SMT_SYNC=smt-scc-sync
+# A query that finds something once SMT's database has its tables.
+SMT_SCHEMA_QUERY='SHOW TABLES FROM smt'
 # The column of its table Products with the numbers that SMT gives products.
 SMT_PRODUCT_NUMBER=ID
 # Directories of repositories, as clients name them.
@@ -188,9 +190,6 @@ SMT_FOLDERS='$RCE RPMMD SUSE full testing'
 
 # smt_database_prepare: nothing, since MariaDB makes InnoDB tables.
 smt_database_prepare() { :; }
-
-# smt_schema_made: whether SMT's database has its tables.
-smt_schema_made() { [ -n "$(echo 'SHOW TABLES FROM smt' | sql)" ]; }
 
 # smt_schema_upgrade: nothing, since no version of the stand-in changes its tables.
 smt_schema_upgrade() { :; }

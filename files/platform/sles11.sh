@@ -30,6 +30,8 @@ SMT_REGISTRATION=/etc/zypp/credentials.d/NCCcredentials
 SMT_REASON="'rcsmt restart' names"
 # Gets the list of repositories from upstream.
 SMT_SYNC=smt-ncc-sync
+# A query that finds something once SMT's database has its tables.
+SMT_SCHEMA_QUERY='SHOW TABLES FROM smt'
 # The column of its table Products with the numbers that SMT gives products.
 SMT_PRODUCT_NUMBER=PRODUCTDATAID
 # Directories of repositories, as clients name them.
@@ -77,9 +79,6 @@ web_tls_versions() { :; }
 
 # smt_database_prepare: makes the tables that SMT creates next outlive a power failure. MySQL 5.0 would make MyISAM tables.
 smt_database_prepare() { echo 'SET GLOBAL storage_engine = InnoDB' | sql; }
-
-# smt_schema_made: whether SMT's database has its tables.
-smt_schema_made() { [ -n "$(echo 'SHOW TABLES FROM smt' | sql)" ]; }
 
 # smt_schema_upgrade: nothing, since planned work by steps is not for this platform.
 smt_schema_upgrade() { :; }

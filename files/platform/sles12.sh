@@ -26,6 +26,8 @@ SMT_REGISTRATION=/etc/zypp/credentials.d/SCCcredentials
 SMT_REASON="'journalctl -b -t root' and 'systemctl status smt-schema-upgrade' name"
 # Gets the list of repositories from upstream. smt-sync, which calls it, loses its exit code.
 SMT_SYNC=smt-scc-sync
+# A query that finds something once SMT's database has its tables. Their version comes last.
+SMT_SCHEMA_QUERY='SELECT version FROM smt.migration_schema_version'
 # The column of its table Products with the numbers that SMT gives products.
 SMT_PRODUCT_NUMBER=ID
 # Directories of repositories, as clients name them.
@@ -44,9 +46,6 @@ trust_refresh() { update-ca-certificates; }
 
 # smt_database_prepare: nothing, since MariaDB makes InnoDB tables.
 smt_database_prepare() { :; }
-
-# smt_schema_made: whether SMT's database has its tables. Their version comes last.
-smt_schema_made() { [ -n "$(echo 'SELECT version FROM smt.migration_schema_version' | sql)" ]; }
 
 # smt_schema_upgrade: changes SMT's tables if its new package needs that. SMT would do so when it starts next, and two nodes
 # that started at the same time would both do it.
