@@ -1,21 +1,4 @@
-/** What `pulumi stack export` prints, as far as it is read here. */
-export interface ExportedState {
-  readonly deployment: { readonly resources?: readonly ResourceState[] };
-}
-
-export interface ResourceState {
-  readonly urn: string;
-  readonly type: string;
-  /** Unset: it is a component. */
-  readonly custom?: boolean;
-  readonly parent?: string;
-  /** The provider's URN, `::` and its ID. */
-  readonly provider?: string;
-  readonly dependencies?: readonly string[];
-  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
-  readonly inputs?: Readonly<Record<string, unknown>>;
-  readonly outputs?: Readonly<Record<string, unknown>>;
-}
+import { outputsOf, type ExportedState, type ResourceState } from "../cli/state";
 
 /** Which resource waits for which. */
 export interface Graph {
@@ -31,7 +14,6 @@ export interface Graph {
  */
 export function graphOf(state: ExportedState): Graph {
   const resources = state.deployment.resources ?? [];
-  const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
   const waitsFor = new Map<string, readonly string[]>();
   const components = new Set(resources.filter(({ custom }) => !custom).map(({ urn }) => urn));
   // What a resource waits for stands before it.
@@ -47,7 +29,7 @@ export function graphOf(state: ExportedState): Graph {
     ]);
   }
   return {
-    nodes: Object.keys(stack?.outputs?.nodes ?? {}),
+    nodes: Object.keys(outputsOf(state)?.nodes ?? {}),
     waitsFor,
   };
 }
@@ -57,9 +39,6 @@ export const dependenciesOf = ({ dependencies, propertyDependencies }: ResourceS
   ...(dependencies ?? []),
   ...Object.values(propertyDependencies ?? {}).flatMap((urns) => urns ?? []),
 ];
-
-/** A resource's name: the last part of its URN. */
-export const nameOf = (urn: string): string => urn.slice(urn.lastIndexOf("::") + 2);
 
 /** The node that a resource's name begins with; empty if it belongs to none. */
 export const nodeOf = (name: string, nodes: readonly string[]): string =>

@@ -1,5 +1,6 @@
+import { nameOf } from "../cli/state";
 import type { Span } from "./engine";
-import { type Graph, nameOf, nodeOf } from "./graph";
+import { type Graph, nodeOf } from "./graph";
 
 /** An operation of a run. Times in milliseconds since the run's start. */
 export interface Step {

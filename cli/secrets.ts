@@ -1,5 +1,6 @@
 import type { Workspace } from "@pulumi/pulumi/automation";
 import { askPulumi, type Stack } from "./stack";
+import { textOf } from "./state";
 
 /** What is asked of Pulumi for a stack's secrets. */
 export type SecretsSource = Pick<Workspace, "getAllConfig" | "exportStack">;
@@ -32,8 +33,7 @@ function encrypted(part: unknown): string[] {
     return [];
   }
   if ("plaintext" in part) {
-    const value: unknown = JSON.parse(String(part.plaintext));
-    return typeof value === "string" ? [value] : [];
+    return [textOf(part)].filter(Boolean);
   }
   return Object.entries(part).flatMap(([name, value]) => (/^std(out|err)$/.test(name) ? [] : encrypted(value)));
 }

@@ -3,6 +3,7 @@ import type { Role } from "../components/clusterNode";
 import { markOf } from "../components/stepCommand";
 import { ConfigError, loadNodes } from "../config";
 import { Failure } from "./failure";
+import { nameOf, outputsOf, textOf, type ExportedState, type ResourceState } from "./state";
 
 /** What the commands know of a stack. */
 export interface Stack {
@@ -29,14 +30,6 @@ export interface StackNode {
 
 /** What the commands ask of Pulumi. Nothing of it changes which stack is selected. */
 export type StackSource = Pick<Workspace, "projectSettings" | "stack" | "getAllConfig" | "exportStack">;
-
-/** A resource in a stack's state, which shows its secrets. */
-interface Resource {
-  readonly urn: string;
-  readonly type: string;
-  readonly inputs?: Readonly<Record<string, unknown>>;
-  readonly outputs?: Readonly<Record<string, unknown>>;
-}
 
 /**
  * Reads a stack's nodes from its state, and how to reach them from its configuration.
@@ -78,10 +71,9 @@ export async function readStackFrom(source: StackSource, given: string | undefin
   const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
   const configured = loadNodes({ project, values });
 
-  const { deployment } = (await source.exportStack(name)) as { deployment: { resources?: readonly Resource[] } };
-  const resources = deployment.resources ?? [];
-  const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
-  const made = (outputs?.nodes ?? {}) as Readonly<Record<string, Pick<StackNode, "address" | "hostKey">>>;
+  const state = (await source.exportStack(name)) as ExportedState;
+  const resources = state.deployment.resources ?? [];
+  const made = (outputsOf(state)?.nodes ?? {}) as Readonly<Record<string, Pick<StackNode, "address" | "hostKey">>>;
   const names = Object.keys(made);
   const differing = [
     ...names.filter((node) => !configured.some((other) => other.name === node)),
@@ -109,10 +101,10 @@ export async function readStackFrom(source: StackSource, given: string | undefin
 }
 
 /** The marks that a node has if the state is true: by the names of its steps without the node's. */
-function marksOf(node: string, resources: readonly Resource[]): Record<string, string> {
+function marksOf(node: string, resources: readonly ResourceState[]): Record<string, string> {
   const marks = resources.flatMap(({ urn, type, inputs = {} }) => {
     const [, line, step] = /^(?:sudo -n )?(smt-ha (\S+).*)$/s.exec(textOf(inputs.create)) ?? [];
-    const resource = urn.split("::").at(-1) ?? "";
+    const resource = nameOf(urn);
     const name = resource.slice(node.length + 1);
     const isOfNode = step && `${resource}-`.startsWith(`${node}-${step.replace("/", "-")}-`);
     return line && isOfNode && type === "command:remote:Command"
@@ -120,13 +112,6 @@ function marksOf(node: string, resources: readonly Resource[]): Record<string, s
       : [];
   });
   return Object.fromEntries(marks);
-}
-
-/** A text of a state, secret or not; empty if there is none. */
-function textOf(value: unknown): string {
-  const secret = (value as { plaintext?: string } | null)?.plaintext;
-  const text: unknown = secret === undefined ? value : JSON.parse(secret);
-  return typeof text === "string" ? text : "";
 }
 
 /** What Pulumi says of a command that failed, without the output of the command. */

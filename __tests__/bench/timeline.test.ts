@@ -2,8 +2,9 @@ import * as fs from "fs";
 import * as path from "path";
 import fc from "fast-check";
 import { type Arrival, type Span, spansOf } from "../../bench/engine";
-import { type ExportedState, type Graph, graphOf, nodeOf } from "../../bench/graph";
+import { type Graph, graphOf, nodeOf } from "../../bench/graph";
 import { scriptStarts, withReach } from "../../bench/nodeLogs";
+import type { ExportedState } from "../../cli/state";
 import { criticalPath, linksOf, pathLength, type Step, stepsOf } from "../../bench/timeline";
 
 const recorded = (file: string): string => fs.readFileSync(path.join(__dirname, "recorded", file), "utf8");
