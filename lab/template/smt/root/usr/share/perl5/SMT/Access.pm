@@ -8,9 +8,10 @@ use Apache2::RequestRec ();
 
 sub handler {
     my $request = shift;
-    if ($request->uri =~ m{/repoindex\.xml$} || required()) {
+    my $required = required();
+    if ($request->uri =~ m{/repoindex\.xml$} || $required) {
         require SMT::Repositories;
-        return SMT::Repositories::authenticate($request, required());
+        return SMT::Repositories::authenticate($request, $required);
     }
     $request->user('');
     return Apache2::Const::OK;
