@@ -1,9 +1,6 @@
-import { spawnSync } from "child_process";
-import * as fs from "fs";
-import * as os from "os";
-import * as path from "path";
 import { databaseConfig } from "../../components/mysqlMasterPair";
 import { TestNode } from "../support/node";
+import { startWithStandIn } from "../support/standIn";
 
 // The registration of the lab's stand-in for SMT: its package on a test node, with a real Apache and two real MariaDBs that
 // follow each other.
@@ -122,11 +119,7 @@ const setKey = (key: string, value: string): string =>
   node.check(`sed -i 's|^${key}=.*|${key}=${value}|' /etc/smt.conf`);
 
 beforeAll(async () => {
-  const work = fs.mkdtempSync(path.join(os.tmpdir(), "lab-registration-"));
-  spawnSync(path.join(__dirname, "../../lab/template/smt/build"), [work], { stdio: "inherit" });
-  node = await TestNode.start();
-  node.put(work, "/srv/packages");
-  fs.rmSync(work, { recursive: true });
+  node = await startWithStandIn();
   node.check("dpkg --install --force-depends /srv/packages/smt.deb");
   node.check("mkdir -p /run/mysqld /run/apache2 && chown mysql /run/mysqld");
   servers.forEach((socket, index) => {

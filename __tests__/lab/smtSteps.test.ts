@@ -1,10 +1,7 @@
-import { spawnSync } from "child_process";
-import * as fs from "fs";
-import * as os from "os";
-import * as path from "path";
 import { smtConf } from "../../components/smtNode";
 import { repositoryList } from "../../components/smtRepositories";
 import { Result, TestNode } from "../support/node";
+import { startWithStandIn } from "../support/standIn";
 
 // SMT's steps, one after the other as in an "up", on the lab's SMT with a real MariaDB and a small upstream of its own.
 
@@ -32,11 +29,7 @@ createServer(({ headers, url }, response) => {
 `;
 
 beforeAll(async () => {
-  const work = fs.mkdtempSync(path.join(os.tmpdir(), "smt-on-lab-"));
-  spawnSync(path.join(__dirname, "../../lab/template/smt/build"), [work], { stdio: "inherit" });
-  node = await TestNode.start();
-  node.put(work, "/srv/packages");
-  fs.rmSync(work, { recursive: true });
+  node = await startWithStandIn();
 
   // SMT's own commands, not the stand-ins that other tests have.
   node.check("rm /usr/local/sbin/smt-*");

@@ -3,6 +3,7 @@ import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
 import { TestNode } from "../support/node";
+import { startWithStandIn } from "../support/standIn";
 
 /** The lab's stand-in for SMT: its package on a test node, with a real MariaDB, and the lab's upstream. */
 const lab = path.join(__dirname, "../../lab");
@@ -44,11 +45,10 @@ const stopUpstream = (): string => node.check("pkill -x lab");
 
 beforeAll(async () => {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), "lab-smt-"));
-  must(lab, "template/smt/build", path.join(work, "packages"));
   must(lab, "upstream/build", path.join(work, "upstream"));
   must(lab, "go", "build", "-o", path.join(work, "lab"), ".");
-  node = await TestNode.start();
-  for (const part of ["packages", "upstream", "lab"]) {
+  node = await startWithStandIn();
+  for (const part of ["upstream", "lab"]) {
     node.put(path.join(work, part), `/srv/${part}`);
   }
   fs.rmSync(work, { recursive: true });
