@@ -40,16 +40,10 @@ export function records(): void {
     });
 
     test("an older state is restored: up sees nothing to do, and status names the steps that bring it about", async () => {
-      const findings = (): string[] =>
-        run("lab/smt-ha", "status")
-          .output.split("\n")
-          .filter((line) => line.includes("it is not what the stack's state says"));
-      const replaced = (): string[] =>
-        [...run("lab/smt-ha", "status").output.matchAll(/--replace '([^']+)'/g)].flatMap(([, urn]) => [
-          "--replace",
-          urn,
-        ]);
-      expect(findings()).toEqual([]);
+      const status = (): string => run("lab/smt-ha", "status").output;
+      const findings = (text: string): string[] =>
+        text.split("\n").filter((line) => line.includes("it is not what the stack's state says"));
+      expect(findings(status())).toEqual([]);
       const older = must("lab/stack", "dev", "stack", "export");
       const file = configFile("newer", { "smt-ha:checkInterval": 10 });
       must("lab/stack", "dev", "up", "--config-file", file, "--replace", "**::databases-replication");
@@ -57,12 +51,13 @@ export function records(): void {
 
       expect(changedBy(must("make", "up"))).toEqual([]);
       expect(intervals()).toEqual(["10", "10", "10"]);
-      expect(findings()).toHaveLength(3);
-      const names = replaced();
+      const found = status();
+      expect(findings(found)).toHaveLength(3);
+      const names = [...found.matchAll(/--replace '([^']+)'/g)].flatMap(([, urn]) => ["--replace", urn]);
       expect(names).toEqual(expect.arrayContaining(["**::node3-director-configure", "**::node1-database-replicate"]));
       must("lab/stack", "dev", "up", ...names);
       expect(intervals()).toEqual(["20", "20", "20"]);
-      expect(findings()).toEqual([]);
+      expect(findings(status())).toEqual([]);
       for (const node of realServers) {
         await eventually(60, () => expect([node, replicates(node)]).toEqual([node, "Yes Yes"]));
       }

@@ -2,7 +2,7 @@ import * as fs from "fs";
 import * as path from "path";
 import { replicates } from "./database";
 import { Aside, bootOf, eventually, labFolder, must, onNode, report, run, since } from "./lab";
-import { expectSteadyState, realServers, table, tableOf } from "./state";
+import { expectSteadyState, realServers, table, tableOf, trustService } from "./state";
 
 // Each client makes three connections by TLS, which an emulated node has to compute long for: two a second are too many.
 const count = Number(process.env.REGISTRATIONS ?? 60);
@@ -110,8 +110,7 @@ export function registration(): void {
       const connect = (method: string, target: string, ...args: string[]): string =>
         client("curl", "-sS", "-w", "%{http_code}", "-X", method, ...args, `${url}/connect/${target}`);
       fs.rmSync(path.join(labFolder, "client"), { recursive: true, force: true });
-      client("curl", "-fsS", "-o", "/usr/local/share/ca-certificates/smt.crt", "http://smt.smt-ha.lab/smt.crt");
-      client("update-ca-certificates");
+      trustService();
 
       const announced = connect(
         "POST",

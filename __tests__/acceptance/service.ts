@@ -5,7 +5,17 @@ import { Download } from "./download";
 import { eventually, expectFailure, inLab, labFolder, must, onNode, report, root, run, since, upWith } from "./lab";
 import { filesOf } from "../support/archive";
 import { secrets } from "./secrets";
-import { expectSteadyState, full, moveTo, realServers, sharedTarget, table, tableOf, threeNodes } from "./state";
+import {
+  expectSteadyState,
+  full,
+  moveTo,
+  realServers,
+  sharedTarget,
+  table,
+  tableOf,
+  threeNodes,
+  trustService,
+} from "./state";
 
 const repositories = ["RPMMD/lab-updates", "$RCE/Lab-Pool/sles-11-x86_64"];
 const url = (path: string): string => `https://smt.smt-ha.lab/${path}`;
@@ -64,8 +74,7 @@ export function service(): void {
     });
 
     test("is verified by its name, with the authority that it hands out", () => {
-      client("curl", "-fsS", "-o", "/usr/local/share/ca-certificates/smt.crt", "http://smt.smt-ha.lab/smt.crt");
-      client("update-ca-certificates");
+      trustService();
       expect(client("curl", "-fsS", "--max-time", "20", url("test.html"))).toBe("still alive");
       // Each real server by the same name.
       for (const server of realServers) {

@@ -12,7 +12,7 @@ import {
 } from "./state";
 
 /** Runs what takes the service address away, until an SMT node balances with all real servers; reports the longest gap. */
-async function takenOver(what: string, by: string, cause: () => void): Promise<Client> {
+export async function takenOver(what: string, by: string, cause: () => void): Promise<Client> {
   const client = new Client(1);
   await sleep(2);
   const start = Date.now();

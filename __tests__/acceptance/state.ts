@@ -54,6 +54,13 @@ export const ask = (scheme: "http" | "https", client = 0): string => {
   return must("lab/client", "curl", "-skf", "--max-time", "5", "--interface", from, `${scheme}://192.0.2.10/test.html`);
 };
 
+/** Makes the lab's client trust the authority that the service hands out. */
+export function trustService(): void {
+  const file = "/usr/local/share/ca-certificates/smt.crt";
+  must("lab/client", "curl", "-fsS", "-o", file, "http://smt.smt-ha.lab/smt.crt");
+  must("lab/client", "update-ca-certificates");
+}
+
 /** The state that every test must leave behind. */
 export function expectSteadyState({ nodes } = threeNodes): void {
   const [monitor, errors, slots, located] = eachOnNode(
