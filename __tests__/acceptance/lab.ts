@@ -138,6 +138,9 @@ export class Aside {
 /** The head of a shell's loop that ends by itself if the test run is killed. */
 export const whileTested = `while kill -0 ${process.pid}`;
 
+/** A shell's loop that runs a command again whenever it ends, such as a login on a node that is away for a time. */
+export const again = (command: string): string => `${whileTested}; do ${command}; sleep 1; done`;
+
 /** Clients of 32 addresses, one after the other, who ask the service for a file of a repository until they are stopped. */
 export class Client {
   private readonly aside: Aside;
