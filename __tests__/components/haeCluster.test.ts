@@ -175,6 +175,8 @@ describe("debian12's configuration", () => {
   test("tokenTimeout is corosync's token timeout, in milliseconds", () =>
     expect(conf(members(3), 24, 20)).toBe(conf(members(3)).replace("token: 5000", "token: 20000")));
 
+  test("more nodes do not prolong it", () => expect(conf(members(9))).toMatch(/\ttoken_coefficient: 0\n/));
+
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
     const text = fencing(debian12, { msgwait, sbdDevice: "/dev/sbd" });
     expect(text).toMatchSnapshot();
