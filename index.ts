@@ -179,13 +179,10 @@ const realServers = smtNodes.map(
     ),
 );
 
-// (16) One SMT node runs SMT's jobs, such as the nightly mirroring.
-const jobs = new SmtJobs("smt-jobs", { cluster, configureAfter: mount.loaded, smtNodes, directors });
-
 // (7, 8, 9, 17) The load balancer: the service address and ldirectord on a director, or on an SMT node while there is none.
 const balancer = new LvsDirector("load-balancer", {
   cluster,
-  configureAfter: [...authority.certified, ...jobs.ready],
+  configureAfter: [...authority.certified, ...mount.loaded],
   directors,
   spares: smtNodes.filter(({ spare }) => spare),
   failback: config.directors.failback,
@@ -196,6 +193,9 @@ const balancer = new LvsDirector("load-balancer", {
   prefixLength: network.prefixLength,
   balancing,
 });
+
+// (16) One SMT node runs SMT's jobs, such as the nightly mirroring.
+new SmtJobs("smt-jobs", { cluster, configureAfter: balancer.loaded, smtNodes, directors });
 
 export const nodes = Object.fromEntries(
   clusterNodes.map(({ nodeName, role, address, host }) => [nodeName, { role, address, hostKey: host.hostKey }]),

@@ -44,6 +44,8 @@ export interface LvsDirectorArgs {
  * while there is none.
  */
 export class LvsDirector extends StepComponent {
+  /** The group is loaded. Parts of the cluster's configuration are loaded one at a time. */
+  readonly loaded: Ready;
   /** Every director and spare is verified, with all real servers in the table of the active one. */
   readonly ready: Ready;
   /** Name of the node that held the service address when the nodes were verified: a director, or a spare. */
@@ -91,6 +93,7 @@ export class LvsDirector extends StepComponent {
       { part: "LVS", crm, on: first },
       this.stepOptions([...configured, ...args.configureAfter]),
     );
+    this.loaded = [group];
     const verified = balancers.map((node) =>
       this.step(
         node,

@@ -77,10 +77,7 @@ describe("the component", () => {
       "Command node2-web-health",
     ]);
     // The account is made in the database, beside the table that it may read.
-    expect(after("node2-web-health")).toEqual([
-      "Command database-1",
-      "RandomPassword node2-real-server-health",
-    ]);
+    expect(after("node2-web-health")).toEqual(["Command database-1", "RandomPassword node2-real-server-health"]);
     // Early: a cluster with spares waits for it.
     expect(after("node1-realserver-address")).toEqual([]);
     expect(after("node1-web-health-page")).toEqual(["Command mount-0"]);
@@ -181,7 +178,9 @@ describe("the component", () => {
     const { after } = recording.find("Command node3-cluster-configure-LVS");
     for (const node of ["node1", "node2"]) {
       expect(after).toContain(`Command ${node}-director-configure`);
-      expect(recording.find(`Command ${node}-director-configure`).after).toContain(`Command ${node}-realserver-address`);
+      expect(recording.find(`Command ${node}-director-configure`).after).toContain(
+        `Command ${node}-realserver-address`,
+      );
     }
     // The group still does not wait until the real servers answer.
     expect(after.filter((id) => /-web-/.test(id))).toEqual([]);

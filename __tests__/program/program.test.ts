@@ -91,23 +91,38 @@ describe("the lab's stack", () => {
     const ring = ["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`);
     const listing = ["smt-repositories", "smt-verify", "smt-mirror"];
     const serving = ["web-apache", "director-verify"];
-    const loading = ["cluster-configure-Jobs", "cluster-configure-LVS"];
+    const loading = ["cluster-configure-LVS", "cluster-configure-Jobs"];
     const mounted = ["smt-links", ...ring, "smt-start", "web-health", ...listing, "web-health-page", ...serving];
     const joined = [
       ...["cluster-configure-fencing", "cluster-configure-base-services", "ocfs-verify"],
       ...[...mounted, ...loading],
     ];
     const databases = ["database-survey", ...ring, "smt-start", "web-health", ...listing, ...serving];
-    const certified = ["smt-start", "web-health", ...listing, ...serving, "cluster-configure-LVS"];
+    const certified = ["smt-start", "web-health", ...listing, ...serving, ...loading];
 
     test.each([
       // Certificates, the databases and the cluster need the time. The disk, the firewall and the load balancer don't.
       [
         "node1-node-time",
         [
-          ...["cluster-join", ...joined, "smt-install", "smt-configure", "smt-web", "smt-schedule", "database-configure"],
+          ...[
+            "cluster-join",
+            ...joined,
+            "smt-install",
+            "smt-configure",
+            "smt-web",
+            "smt-schedule",
+            "database-configure",
+          ],
           ...["database-survey", "certificate-authority", "certificate-request", "certificate-sign"],
           ...["certificate-install", "certificate-trust-keep", "certificate-trust-drop"],
+        ],
+      ],
+      [
+        "node3-node-time",
+        [
+          ...["cluster-join", ...joined],
+          ...["certificate-trust-keep", "certificate-install", "certificate-trust-drop"],
         ],
       ],
       // A database listens behind its own node's firewall. A member needs everyone's.
@@ -125,10 +140,9 @@ describe("the lab's stack", () => {
       ["node1-smt-repositories", ["smt-verify", "smt-mirror", ...serving]],
       ["node1-web-health-page", ["director-verify"]],
       // A server that does not exist yet would keep ldirectord from the others.
-      ["node2-realserver-address", ["director-configure", "cluster-configure-LVS", ...serving]],
-      ["node1-director-configure", ["cluster-configure-LVS", "director-verify"]],
-      ["node1-cluster-configure-Jobs", ["cluster-configure-LVS", "director-verify"]],
-      ["node3-cluster-configure-LVS", ["director-verify"]],
+      ["node2-realserver-address", ["director-configure", ...loading, ...serving]],
+      ["node1-director-configure", [...loading, "director-verify"]],
+      ["node3-cluster-configure-LVS", ["cluster-configure-Jobs", "director-verify"]],
     ])("what waits for %s", async (id, waiting) => {
       const { recording } = await run;
       const steps = recording.resources.filter(({ inputs }) => String(inputs.create).startsWith("smt-ha "));
