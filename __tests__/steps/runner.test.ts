@@ -383,4 +383,10 @@ describe("what steps share", () => {
       "node1: test/step: code 7\n",
     );
   });
+
+  test("retry goes on although the clock is set meanwhile", () => {
+    // To bash, a clock that is put forward looks the same.
+    const attempt = "attempt() { tries=$((tries + 1)); SECONDS=$((SECONDS + 3600)); [ $tries -ge 2 ] || return 7; }\n";
+    expect(run(`tries=0; ${attempt} retry 5 attempt; say "after $tries"`).stderr).toBe("node1: test/step: after 2\n");
+  });
 });

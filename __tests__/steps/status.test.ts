@@ -218,7 +218,7 @@ describe("a real server", () => {
   });
 
   test("answers while a step of every lane is at work", () => {
-    const locks = ["packages", "network", "disk", "cluster", "web", "database", "smt"]
+    const locks = ["packages", "network", "time", "disk", "sbd", "cluster", "web", "database", "smt"]
       .map((lane, index) => `exec ${index + 10}>/var/lock/smt-ha-${lane}.lock; flock ${index + 10}`)
       .join("; ");
     node.check(`(${locks}; touch /run/locked; exec sleep 60) >/dev/null 2>&1 </dev/null 3>&- &`);

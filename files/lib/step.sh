@@ -61,15 +61,19 @@ $(sed -n '/^== /h; /^== /!H; $ { g; p; }' "$STEP_LOG" | tail -n 12 | sed 's/^/  
 trap 'unexpected $? $LINENO "$BASH_COMMAND"' ERR
 trap 'exit 1' TERM
 
-# retry SECONDS COMMAND...: repeats it until it succeeds; after SECONDS, the exit code of the last try.
+# retry SECONDS COMMAND...: repeats it until it succeeds; after SECONDS, the exit code of the last try. By the time since the
+# boot: the clock, which bash's own SECONDS follow, may be set meanwhile (node/time).
 retry() {
-  local deadline=$((SECONDS + $1)) code
+  local uptime deadline code
+  read -r uptime _ </proc/uptime
+  deadline=$((${uptime%.*} + $1))
   shift
   while :; do
     code=0
     "$@" || code=$?
     [ $code -ne 0 ] || return 0
-    [ $SECONDS -lt $deadline ] || return $code
+    read -r uptime _ </proc/uptime
+    [ "${uptime%.*}" -lt $deadline ] || return $code
     sleep 1
   done
 }
