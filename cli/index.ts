@@ -53,6 +53,21 @@ program
   });
 
 program
+  .command("drift")
+  .description("Shows what was changed by hand on the nodes, and the commands that restore it. Changes nothing.")
+  .option("--stack <stack>", "name of the stack (default: the selected one)")
+  .option("--json", "print the changes as JSON")
+  .addHelpText("after", "\nExit codes: 0 nothing was changed, 1 something was, 3 not every node can tell.")
+  .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
+  .action(async (options: { stack?: string; json?: boolean }) => {
+    failed = unknownState;
+    const signal = interruption();
+    const [{ readStack }, { drift }] = await Promise.all([import("./stack"), import("./drift")]);
+    const stack = await readStack(options.stack, process.cwd());
+    process.exitCode = await drift({ stack, options, signal });
+  });
+
+program
   .command("diagnose")
   .description("Packs what an expert asks for, from all nodes and without secrets, into one archive. Changes nothing.")
   .option("--stack <stack>", "name of the stack (default: the selected one)")

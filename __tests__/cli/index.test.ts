@@ -116,6 +116,29 @@ describe("status", () => {
   });
 });
 
+describe("drift", () => {
+  test("tells what was changed, and ends with 1", async () => {
+    const parts = [{ name: "fencing", changes: ["found: b"] }];
+    // The stack's state has no steps.
+    writeDocuments(ssh.directory, {
+      "*": { steps: [] },
+      node1: { steps: [], drift: { parts, tieBreakerPending: false } },
+    });
+    ssh.answer({ "* smt-ha node/status --only *": "cat status-$node" });
+    expect(await run(["drift"])).toEqual([1, expect.stringMatching(/: 1 change on 1 node\n\nnode1: fencing of /), ""]);
+    const [code, stdout] = await run(["drift", "--json"]);
+    expect([code, JSON.parse(stdout as string)]).toMatchObject([1, { stack: "prod", changes: [{ node: "node1" }] }]);
+  });
+
+  test.each([
+    [["drift", "--stack", "gone"], /^smt-ha: stack gone not read\n/],
+    [["drift", "node1"], /too many arguments/],
+  ])("%j leaves it unknown: exit code 3", async (args, message) => {
+    expect(await run(args)).toEqual([3, "", expect.stringMatching(message)]);
+    expect(ssh.calls).toEqual([]);
+  });
+});
+
 describe("diagnose", () => {
   beforeEach(() => {
     const generated = { "4dabf18193072939515e22adb298388d": "1", plaintext: '"generated-hush"' };
