@@ -41,6 +41,7 @@ program
   .option("--stack <stack>", "name of the stack (default: the selected one)")
   .option("--json", "print the nodes' documents and the findings as JSON")
   .option("--html <file>", "also write a page that shows the same", calledFrom)
+  .option("--prometheus <file>", "also write metrics for the textfile collector of Prometheus", calledFrom)
   .addOption(new Option("--watch", "ask again every few seconds, until Ctrl-C").conflicts("json"))
   .addHelpText("after", stateCodes)
   .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))

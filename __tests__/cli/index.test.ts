@@ -90,12 +90,14 @@ describe("status", () => {
     ssh.answer({ "* smt-ha node/status": "cat status-$node" });
   };
 
-  test("shows a stack, writes the page where the command was called, and ends with the level", async () => {
+  test("shows a stack, writes its files where the command was called, and ends with the level", async () => {
     documents();
-    const [code, stdout, stderr] = await run(["status", "--html", "status.html"], undefined, ssh.directory);
+    const files = ["--html", "status.html", "--prometheus", "smt-ha.prom"];
+    const [code, stdout, stderr] = await run(["status", ...files], undefined, ssh.directory);
     expect([code, stderr]).toEqual([1, ""]);
     expect(stdout).toMatch(/^stack prod, .*: 1 warning\n\nwarning: node2: its clock follows no time server\n/);
     expect(fs.readFileSync(path.join(ssh.directory, "status.html"), "utf8")).toContain("prod: 1 warning");
+    expect(fs.readFileSync(path.join(ssh.directory, "smt-ha.prom"), "utf8")).toContain('level="warning"} 1\n');
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)("--watch ends by %s", async (name) => {
