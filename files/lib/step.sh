@@ -94,7 +94,8 @@ exclusively() {
   ) 9>"/var/lock/smt-ha-$name.lock"
 }
 
-# install_file MODE FILE [OWNER:GROUP] < TEXT: replaces FILE as a whole, if it differs.
+# install_file MODE FILE [OWNER:GROUP [PART]] < TEXT: replaces FILE as a whole, if it differs. PART is what is ours of a file that
+# others change too; see ours.
 install_file() {
   local new
   new=$(mktemp "$2.XXXXXX")
@@ -109,7 +110,12 @@ install_file() {
     echo "$2" >>"$STEP_DIR/wrote"
     say "wrote $2"
   fi
+  ours "$2" "${4-p}"
 }
+
+# ours FILE [PART]: notes that FILE has to stay as this step leaves it, or what the sed script PART prints of it (nothing, if it is
+# empty). By that, 'smt-ha drift' tells what was changed since. For a file that a step does not install at every run.
+ours() { [ -z "${2-p}" ] || printf '%s\t%s\n' "$1" "${2-p}" >>"$STEP_DIR/ours"; }
 
 # wrote FILE: whether install_file has changed FILE in this run.
 wrote() { grep -qxF "$1" "$STEP_DIR/wrote" 2>/dev/null; }
