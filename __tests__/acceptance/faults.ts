@@ -1,6 +1,6 @@
 import * as fs from "fs";
 import * as path from "path";
-import { aside, bootOf, eventually, must, onNode, report, root, sleep, withoutStorage } from "./lab";
+import { aside, bootOf, eventually, hung, must, onNode, report, root, sleep, withoutStorage } from "./lab";
 import { Load, type LoadResult } from "./load";
 import { activeDirector, expectSteadyState, moveTo, threeNodes } from "./state";
 import { Watch } from "./watch";
@@ -41,9 +41,9 @@ async function pause(node: string, seconds: number): Promise<void> {
   }
 }
 
-/** Stops the processes of a program on a node for a time: they hang. */
-async function hang(node: string, program: string, seconds: number): Promise<void> {
-  aside(node, `pkill -STOP -x ${program}; sleep ${seconds}; pkill -CONT -x ${program}`);
+/** Stops the processes of a service on a node for a time: they hang. */
+async function hang(node: string, service: string, seconds: number): Promise<void> {
+  hung(node, service, seconds);
   await sleep(seconds + 1);
 }
 
@@ -124,7 +124,7 @@ const faults: readonly Fault[] = [
     },
   },
   { name: "SMT node: Apache hangs for 90 s", inflict: () => hang("node2", "apache2", 90) },
-  { name: "SMT node: MariaDB hangs for 90 s", inflict: () => hang("node2", "mariadbd", 90) },
+  { name: "SMT node: MariaDB hangs for 90 s", inflict: () => hang("node2", "mariadb", 90) },
   { name: "SMT node: MariaDB killed", inflict: () => void onNode("node2", "pkill -9 -x mariadbd") },
   { name: "SMT node paused for 5 s", inflict: () => pause("node2", 5) },
   { name: "SMT node paused for 20 s", inflict: () => pause("node2", 20), boots: ["node2"] },

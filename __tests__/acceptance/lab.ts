@@ -43,6 +43,10 @@ export const onNode = (node: string, command: string): string => succeed("lab/ss
 /** Starts a shell command on a node that goes on while the test does. */
 export const aside = (node: string, command: string): string => onNode(node, `(sleep 1; ${command}) >/dev/null 2>&1 &`);
 
+/** Stops a service's processes on a node for so many seconds, while the test goes on. By its unit: mod_perl renames Apache's. */
+export const hung = (node: string, service: string, seconds: number): string =>
+  aside(node, `systemctl kill --signal=STOP ${service}; sleep ${seconds}; systemctl kill --signal=CONT ${service}`);
+
 /** What tells one boot of a node from another. */
 export const bootOf = (node: string): string => onNode(node, "cat /proc/sys/kernel/random/boot_id");
 
