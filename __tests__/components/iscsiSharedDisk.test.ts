@@ -55,7 +55,7 @@ test("every node logs in, the first one partitions after all logins, the others 
       "Command node1-install",
       "Command node1-iscsi-login",
       "Command node1-node-hosts",
-      "Command node1-node-time",
+      "Command node1-node-packages",
       "Command node2-iscsi-login",
       "Command node3-iscsi-login",
       "RandomId shared-disk-id",
@@ -68,7 +68,7 @@ test("every node logs in, the first one partitions after all logins, the others 
         "Command node1-disk-partition",
         `Command ${node}-install`,
         `Command ${node}-node-hosts`,
-        `Command ${node}-node-time`,
+        `Command ${node}-node-packages`,
       ],
     });
   }
