@@ -67,6 +67,22 @@ describe("the durations of the steps", () => {
   });
 });
 
+test("the stand-in answers for each step whose result the program reads", () => {
+  const folder = path.join(root, "files/steps");
+  const withResult = fs
+    .readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter(
+      (name) =>
+        name.includes("/") && /^(?! *#).*\bresult\b( <|;|$)/m.test(fs.readFileSync(path.join(folder, name), "utf8")),
+    );
+  // For an administrator, and for a VM's disk.
+  const others = ["cluster/drift", "node/diagnose", "node/status", "node/system-disk", "node/update"];
+  const standIn = fs.readFileSync(path.join(root, "bench/growth/stand-in"), "utf8");
+  const answered = [...standIn.matchAll(/^ {2}([a-z/ |-]+)\)/gm)].flatMap(([, names]) => names.split(" | "));
+  expect(answered.sort()).toEqual(withResult.filter((name) => !others.includes(name)).sort());
+  expect(withResult).toEqual(expect.arrayContaining(others));
+});
+
 describe("the load", () => {
   test("counts established connections to an sshd, from this side only", () => {
     const row = (local: string, remote: string, state: string): string =>
