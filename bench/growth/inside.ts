@@ -13,7 +13,7 @@ import { pathLength, type Step, stepsOf } from "../timeline";
 import { measureCosts } from "./costs";
 import { grown, writeGrowth } from "./document";
 import { durationsOf, type Durations } from "./durations";
-import { type Cost, type Limit, limits, median, type Size } from "./measurement";
+import { type Growth, type Limit, limits, median, type Size } from "./measurement";
 import { keyFile, prepare, startHosts } from "./hosts";
 import { type Load, watchLoad } from "./load";
 import { atOnce, usesOf } from "./serial";
@@ -93,19 +93,20 @@ main(async () => {
   process.env.PULUMI_STACK = "dev";
   process.env.PULUMI_NODEJS_TRANSPILE_ONLY = "true";
   await prepare(work, durations);
-  const sizes: Size[] = [];
-  let costs: readonly Cost[] | undefined;
+  const growth: Growth = { where: hereAndNow(), source, sizes: [], costs: [] };
   for (const nodes of process.argv.slice(2).map(Number).map(nodesOf)) {
     for (const limit of Object.keys(limits) as Limit[]) {
       const hosts = await startHosts(work, nodes);
-      sizes.push(await measure(nodes, limit, durations));
-      // Where the program has installed the runner.
-      costs ??= await measureCosts(work, itemAt(nodes, 0).address);
+      growth.sizes.push(await measure(nodes, limit, durations));
+      if (growth.costs.length === 0) {
+        // Where the program has installed the runner.
+        growth.costs.push(...(await measureCosts(work, itemAt(nodes, 0).address)));
+      }
       await hosts.stop();
+      // Each time, because all of them take long.
+      writeGrowth(growth, root);
     }
   }
-  const growth = { where: hereAndNow(), source, sizes, costs: costs ?? [] };
-  writeGrowth(growth, root);
   process.stdout.write(grown(growth));
   say("written: docs/performance.md, docs/performance/growth.json");
 });

@@ -42,8 +42,8 @@ export interface Growth {
   readonly where: string;
   /** Where the durations of the steps come from. */
   readonly source: string;
-  readonly sizes: readonly Size[];
-  readonly costs: readonly Cost[];
+  readonly sizes: Size[];
+  readonly costs: Cost[];
 }
 
 /** The value in the middle; of an even number, the lower one of the two. */
