@@ -3,10 +3,10 @@ import type { StepUse } from "./serial";
 
 /** How many operations Pulumi may run at a time. */
 export const limits = {
-  /** As many as it takes by itself: four for each CPU. */
-  default: [],
   /** More than there are. */
   none: ["--parallel", "10000"],
+  /** As many as it takes by itself: four for each CPU. */
+  default: [],
 } as const;
 
 export type Limit = keyof typeof limits;
