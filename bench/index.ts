@@ -1,13 +1,14 @@
 import * as fs from "fs";
-import * as os from "os";
 import * as path from "path";
 import { parse, stringify } from "yaml";
 import { Failure } from "../cli/failure";
 import type { ExportedState } from "../cli/state";
+import { hereAndNow, main, say } from "./command";
 import { run, runRecorded } from "./commands";
 import { measured, writeDocument } from "./document";
 import { spansOf } from "./engine";
 import { graphOf } from "./graph";
+import { growth } from "./growth";
 import type { Measurement, Run } from "./measurement";
 import { askLogs, scriptStarts, withReach } from "./nodeLogs";
 import { comparison } from "./tables";
@@ -16,8 +17,6 @@ import { stepsOf } from "./timeline";
 const root = path.join(__dirname, "..");
 const lab = process.env.SMT_HA_LAB ?? path.join(root, ".lab");
 const stack = ["lab/stack", "dev"];
-
-const say = (text: string): boolean => process.stderr.write(`bench: ${text}\n`);
 
 /** What a stack's state says, without its secrets. */
 const exported = async (): Promise<ExportedState> =>
@@ -73,9 +72,7 @@ async function bench(): Promise<Measurement> {
   const memoryMiB = await memory();
   say("down");
   const { took: down } = await run(["make", "down"]);
-  const cpus = os.cpus();
-  const where = `${new Date().toISOString().slice(0, 10)} on ${cpus.length} CPUs (${cpus[0]?.model.trim() ?? "unknown"})`;
-  return { where, runs: { up, again, preview, change }, memoryMiB, down };
+  return { where: hereAndNow(), runs: { up, again, preview, change }, memoryMiB, down };
 }
 
 /** An earlier measurement to compare with; undefined if none is asked for. */
@@ -93,7 +90,7 @@ function baseFrom(file: string | undefined): Measurement | undefined {
   }
 }
 
-async function main(): Promise<void> {
+async function measureLab(): Promise<void> {
   // Before the bench: it writes to the same place.
   const base = baseFrom(process.env.BASE);
   const measurement = await bench();
@@ -102,7 +99,16 @@ async function main(): Promise<void> {
   say("written: docs/performance.md, docs/performance/");
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Failure ? error.message : String((error as Error).stack)}\n`);
-  process.exitCode = 1;
+const [subject, ...words] = process.argv.slice(2);
+main(async () => {
+  switch (subject) {
+    case undefined:
+      return measureLab();
+    case "growth":
+      return growth(words);
+    default:
+      throw new Failure(`bench: there is no '${subject}' to measure`, {
+        fix: "npm run bench (the lab); or npm run bench -- growth [NODES...]",
+      });
+  }
 });

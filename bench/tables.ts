@@ -17,7 +17,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   );
 }
 
-const percent = (part: number, whole: number): string => `${whole > 0 ? Math.round((100 * part) / whole) : 0} %`;
+export const percent = (part: number, whole: number): string => `${whole > 0 ? Math.round((100 * part) / whole) : 0} %`;
 
 const runNames = Object.keys(titles) as readonly RunName[];
 
