@@ -63,7 +63,7 @@ describe("the durations of the steps", () => {
   });
 
   test("reach the stand-in as lines, with the empty step", () => {
-    expect(durationLines(durationsOf(steps).first)).toBe("smt-install 57\ndisk-partition 0.5\ncluster-drift 0\n");
+    expect(durationLines(durationsOf(steps).first)).toBe("smt-install 57\ndisk-partition 0.5\ncluster-leave 0\n");
   });
 });
 
@@ -76,7 +76,7 @@ test("the stand-in answers for each step whose result the program reads", () => 
         name.includes("/") && /^(?! *#).*\bresult\b( <|;|$)/m.test(fs.readFileSync(path.join(folder, name), "utf8")),
     );
   // For an administrator, and for a VM's disk.
-  const others = ["cluster/drift", "node/diagnose", "node/status", "node/system-disk", "node/update"];
+  const others = ["node/diagnose", "node/status", "node/system-disk", "node/update"];
   const standIn = fs.readFileSync(path.join(root, "bench/growth/stand-in"), "utf8");
   const answered = [...standIn.matchAll(/^ {2}([a-z/ |-]+)\)/gm)].flatMap(([, names]) => names.split(" | "));
   expect(answered.sort()).toEqual(withResult.filter((name) => !others.includes(name)).sort());

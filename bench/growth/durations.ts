@@ -33,7 +33,7 @@ function placeOf(names: readonly string[]): Place {
 }
 
 /** A step that the program never runs, of no duration: it shows what the runner takes. */
-export const emptyStep = "cluster/drift";
+export const emptyStep = "cluster/leave";
 
 /** The durations of a place as the stand-in reads them. */
 export const durationLines = (durations: ReadonlyMap<string, number>): string =>
