@@ -9,10 +9,7 @@ import { startWithStandIn } from "../support/standIn";
 jest.setTimeout(180_000);
 
 let node: TestNode;
-const executable = (file: string, text: string): string => {
-  node.write(file, `#!/bin/bash\n${text}\n`);
-  return node.check(`chmod 755 ${file}`);
-};
+const executable = (file: string, text: string): void => node.writeCommand(file, `#!/bin/bash\n${text}\n`);
 
 /** Serves /srv/upstream on port 80, to one who knows the password in /srv/password. */
 const server = `

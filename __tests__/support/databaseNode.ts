@@ -50,10 +50,9 @@ export class DatabaseNode {
     const name = `node${number}`;
     const address = `192.0.2.${10 + number}`;
     const node = await TestNode.start({ name, address, shared });
-    node.write("/usr/local/sbin/grep", grepWithMount);
+    node.writeCommand("/usr/local/sbin/grep", grepWithMount);
     node.write("/run/doubles/start-mariadb", startDatabase);
-    node.check(`chmod 755 /usr/local/sbin/grep && cp -a /smt/${files} /var/lib/mysql`);
-    node.check("bash /run/doubles/start-mariadb");
+    node.check(`cp -a /smt/${files} /var/lib/mysql && bash /run/doubles/start-mariadb`);
     return new DatabaseNode(name, address, node);
   }
 
