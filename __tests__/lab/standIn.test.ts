@@ -2,6 +2,7 @@ import { spawnSync } from "child_process";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
+import { putDatabase } from "../support/databaseFiles";
 import { TestNode } from "../support/node";
 import { startWithStandIn } from "../support/standIn";
 
@@ -58,7 +59,7 @@ beforeAll(async () => {
   );
   // Apache is missing on this machine, and not needed.
   node.check("dpkg --install --force-depends /srv/packages/smt.deb");
-  node.check("mariadb-install-db --user=mysql --datadir=/srv/database --skip-test-db");
+  await putDatabase(node, "/srv/database", "empty");
   node.check(`setsid mariadbd --no-defaults --user=mysql --datadir=/srv/database --skip-networking \
     --socket=/run/mysqld/mysqld.sock >/run/mariadbd.log 2>&1 &
     for i in $(seq 100); do mysqladmin ping >/dev/null 2>&1 && exit 0; sleep 0.2; done; cat /run/mariadbd.log; exit 1`);

@@ -1,4 +1,4 @@
-import { ChildProcess, execFile, spawn, spawnSync } from "child_process";
+import { ChildProcess, execFile, execFileSync, spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
 import { promisify } from "util";
@@ -161,9 +161,9 @@ export class TestNode {
     await this.ended;
   }
 
-  /** Copies a file or directory of this machine to the node. */
+  /** Copies a file or directory of this machine to the node, with its owner. */
   put(from: string, to: string): void {
-    fs.cpSync(from, this.outside(to), { recursive: true });
+    execFileSync("cp", ["--archive", "--no-target-directory", from, this.outside(to)]);
   }
 
   /** Runs a shell command as a login over SSH would. */
