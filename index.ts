@@ -77,19 +77,16 @@ const disk = new IscsiSharedDisk("shared-disk", {
 });
 
 // (1, 3) The cluster of all nodes, which fences by the shared disk.
-const cluster = new HaeCluster(
-  "cluster",
-  {
-    nodes: [...smtNodes, ...directors],
-    clusterName: config.cluster.name,
-    sbd: disk.sbdPartition,
-    watchdogTimeout: config.cluster.watchdogTimeout,
-    msgwait: config.cluster.msgwait,
-    tokenTimeout: config.cluster.tokenTimeout,
-    prefixLength: network.prefixLength,
-  },
-  { dependsOn: [...firewall.ready] },
-);
+const cluster = new HaeCluster("cluster", {
+  nodes: [...smtNodes, ...directors],
+  clusterName: config.cluster.name,
+  sbd: disk.sbdPartition,
+  watchdogTimeout: config.cluster.watchdogTimeout,
+  msgwait: config.cluster.msgwait,
+  tokenTimeout: config.cluster.tokenTimeout,
+  prefixLength: network.prefixLength,
+  joinAfter: firewall.ready,
+});
 
 // (4) The file system that the SMT nodes share.
 const mount = new OcfsMount("smt-mount", {
@@ -132,18 +129,14 @@ const authority = new CertificateAuthority("certificates", {
   now: config.certificates.now,
 });
 
-// (12-15) Each SMT node's database follows another one and is followed. They listen on the network, so the firewall comes
-// first.
-const databases = new MysqlMasterPair(
-  "databases",
-  {
-    databases: smt.map(({ database }) => database),
-    mount,
-    rootPassword: config.database.rootPassword,
-    winner: config.database.winner,
-  },
-  { dependsOn: [...firewall.ready] },
-);
+// (12-15) Each SMT node's database follows another one and is followed. It listens on the network, so its node's firewall
+// comes first.
+const databases = new MysqlMasterPair("databases", {
+  databases: smt.map(({ node, database }) => ({ node, ready: [...database.ready, ...firewall.on(node)] })),
+  mount,
+  rootPassword: config.database.rootPassword,
+  winner: config.database.winner,
+});
 
 // (15, 16) What SMT mirrors. SMT starts with its certificate and its database in place.
 const repositories = new SmtRepositories(
@@ -155,10 +148,11 @@ const repositories = new SmtRepositories(
     credentials: config.smt.credentials,
     databaseRootPassword: config.database.rootPassword,
   },
-  { dependsOn: [...authority.ready, ...databases.ready] },
+  { dependsOn: [...authority.certified, ...databases.ready] },
 );
 
-// (8, 10) The servers behind the load balancer. A server joins the pool once all SMT nodes list the repositories.
+// (8, 10) The servers behind the load balancer. A server joins the pool once all SMT nodes list the repositories. Before, it
+// gets an account in its database, which SMT may restart when it starts.
 const formerParent = pulumi.createUrn("load-balancer", "smt-ha:balancer:LvsDirector");
 const realServers = smtNodes.map(
   (node, index) =>
@@ -169,12 +163,12 @@ const realServers = smtNodes.map(
         virtualIp,
         nic: network.nic,
         mount,
-        database: { node, ready: databases.ready },
+        database: { node, ready: repositories.started },
         databaseRootPassword: config.database.rootPassword,
         peers: smtNodes.filter((other) => other !== node).map(({ address }) => address),
         writesHealthPage: index === 0,
         balancing,
-        serveAfter: [...authority.ready, ...repositories.ready],
+        serveAfter: [...authority.certified, ...repositories.ready],
       },
       {
         // Release 0.1 ran these steps in LvsDirector. Without the alias, Pulumi would replace them.
@@ -186,23 +180,19 @@ const realServers = smtNodes.map(
 );
 
 // (7, 8, 9, 17) The load balancer: the service address and ldirectord on a director, or on an SMT node while there is none.
-const balancer = new LvsDirector(
-  "load-balancer",
-  {
-    cluster,
-    configureAfter: mount.ready,
-    directors,
-    spares: smtNodes.filter(({ spare }) => spare),
-    failback: config.directors.failback,
-    others: smtNodes.filter(({ spare }) => !spare),
-    realServers,
-    virtualIp,
-    nic: network.nic,
-    prefixLength: network.prefixLength,
-    balancing,
-  },
-  { dependsOn: [...authority.ready] },
-);
+const balancer = new LvsDirector("load-balancer", {
+  cluster,
+  configureAfter: [...authority.certified, ...mount.loaded],
+  directors,
+  spares: smtNodes.filter(({ spare }) => spare),
+  failback: config.directors.failback,
+  others: smtNodes.filter(({ spare }) => !spare),
+  realServers,
+  virtualIp,
+  nic: network.nic,
+  prefixLength: network.prefixLength,
+  balancing,
+});
 
 // (16) One SMT node runs SMT's jobs, such as the nightly mirroring.
 new SmtJobs("smt-jobs", { cluster, configureAfter: balancer.loaded, smtNodes, directors });

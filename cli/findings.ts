@@ -1,6 +1,7 @@
 import { platforms, type PlatformName } from "../components/platform";
 import { balancedPorts } from "../components/ldirectordConf";
 import { warningDays } from "../report/serviceReport";
+import { changesOf } from "./changes";
 import {
   answerOf,
   clusterOf,
@@ -44,10 +45,11 @@ const day = 24 * 60 * 60 * 1000;
 const asksCluster: readonly Question[] = ["planned", "drift", "locking"];
 
 /** What the questions are about, for a reader. */
-const subjects: Readonly<Record<Question, string>> = {
+export const subjects: Readonly<Record<Question, string>> = {
   cluster: "the cluster's state",
   planned: "planned work",
   drift: "manual changes to the cluster's configuration",
+  files: "manual changes to files",
   fencing: "the fencing device",
   locking: "the lock manager",
   disks: "the free space",
@@ -102,8 +104,7 @@ class Findings {
     this.certificates();
     this.mirroring();
     this.clocks();
-    this.drift();
-    this.steps();
+    this.changes();
     this.files();
     this.unknown();
     this.packages();
@@ -295,11 +296,7 @@ class Findings {
     if (!table) {
       return;
     }
-    const takingIn = (port: number): string[] =>
-      (table.known.services.find(({ address }) => address.endsWith(`:${port}`))?.servers ?? [])
-        .filter(({ weight }) => weight > 0)
-        .map(({ address }) => hostOf(address));
-    const unserved = balancedPorts.filter((port) => takingIn(port).length === 0);
+    const unserved = balancedPorts.filter((port) => takingIn(table.known, port).length === 0);
     if (unserved.length > 0) {
       const cause = `its table sends ${portsText(unserved)} to no server`;
       this.add("critical", table.name, cause, "bring a real server back: its health page says what it lacks");
@@ -307,7 +304,7 @@ class Findings {
     for (const answer of this.answers) {
       const { node } = answer;
       const missing = balancedPorts.filter(
-        (port) => !unserved.includes(port) && !takingIn(port).includes(node.address),
+        (port) => !unserved.includes(port) && !takingIn(table.known, port).includes(node.address),
       );
       if (node.role === "smt" && missing.length > 0 && this.shouldServe(answer)) {
         const cause = `it gets no connections to ${portsText(missing)}: it has no weight in the table of ${table.name}`;
@@ -492,38 +489,19 @@ class Findings {
     }
   }
 
-  private drift(): void {
-    for (const { name, known } of this.known("drift")) {
-      for (const part of known.parts) {
-        this.add(
-          "warning",
-          name,
-          `${part.name} of the cluster's configuration was changed by hand: ${part.changes.join("; ")}`,
-          `restore it: pulumi up --replace '**::${name}-cluster-configure-${part.name}'`,
-        );
-      }
-      if (known.tieBreakerPending) {
-        const fix = `restart it on ${name}, once all nodes are online: systemctl stop pacemaker corosync && systemctl start pacemaker`;
-        this.add("warning", name, "its corosync runs without the tie breaker", fix);
+  /** What was changed by hand. Files are counted only: there may be many. */
+  private changes(): void {
+    const changes = this.answers.flatMap(changesOf);
+    const files = changes.filter(({ kind }) => kind === "file");
+    for (const { node, kind, cause, fix } of changes) {
+      if (kind !== "file") {
+        this.add("warning", node, cause, fix);
       }
     }
-  }
-
-  /** Steps that the state takes for done, and that failed, or ran last with something else: by hand, or from another state. */
-  private steps(): void {
-    for (const { node, status } of this.answers) {
-      const differing = Object.entries(node.steps)
-        .filter((step) => status && !status.steps.some(({ name, mark }) => name === step[0] && mark === step[1]))
-        .map(([name]) => name);
-      if (differing.length > 0) {
-        const replaced = differing.map((name) => `--replace '**::${node.name}-${name}'`);
-        this.add(
-          "warning",
-          node.name,
-          `it is not what the stack's state says: these failed, or ran last from another state or by hand: ${differing.join(", ")}`,
-          `run them from this state, if it is the right one: pulumi up ${replaced.join(" ")}`,
-        );
-      }
+    if (files.length > 0) {
+      const cause = `${files.length} ${files.length > 1 ? "files were" : "file was"} changed by hand`;
+      const nodes = [...new Set(files.map(({ node }) => node))];
+      this.add("warning", nodes, cause, `see which, and what restores each: ${this.command} drift`);
     }
   }
 
@@ -576,6 +554,12 @@ const portsText = (ports: readonly number[]): string =>
   ports.length > 1 ? `the ports ${ports.join(" and ")}` : `port ${ports.join()}`;
 
 const backOn = (name: string): string => `take it back on ${name}: smt-ha node/resume`;
+
+/** The addresses of the servers that get new connections to a port. */
+export const takingIn = ({ services }: Known<"table">, port: number): string[] =>
+  (services.find(({ address }) => address.endsWith(`:${port}`))?.servers ?? [])
+    .filter(({ weight }) => weight > 0)
+    .map(({ address }) => hostOf(address));
 
 /** The address of ADDRESS:PORT. */
 export const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));

@@ -41,6 +41,7 @@ program
   .option("--stack <stack>", "name of the stack (default: the selected one)")
   .option("--json", "print the nodes' documents and the findings as JSON")
   .option("--html <file>", "also write a page that shows the same", calledFrom)
+  .option("--prometheus <file>", "also write metrics for the textfile collector of Prometheus", calledFrom)
   .addOption(new Option("--watch", "ask again every few seconds, until Ctrl-C").conflicts("json"))
   .addHelpText("after", stateCodes)
   .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
@@ -50,6 +51,21 @@ program
     const [{ readStack }, { status }] = await Promise.all([import("./stack"), import("./status")]);
     const stack = await readStack(options.stack, process.cwd());
     process.exitCode = await status({ stack, options, command: program.name(), signal });
+  });
+
+program
+  .command("drift")
+  .description("Shows what was changed by hand on the nodes, and the commands that restore it. Changes nothing.")
+  .option("--stack <stack>", "name of the stack (default: the selected one)")
+  .option("--json", "print the changes as JSON")
+  .addHelpText("after", "\nExit codes: 0 nothing was changed, 1 something was, 3 not every node can tell.")
+  .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
+  .action(async (options: { stack?: string; json?: boolean }) => {
+    failed = unknownState;
+    const signal = interruption();
+    const [{ readStack }, { drift }] = await Promise.all([import("./stack"), import("./drift")]);
+    const stack = await readStack(options.stack, process.cwd());
+    process.exitCode = await drift({ stack, options, signal });
   });
 
 program

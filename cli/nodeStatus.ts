@@ -70,6 +70,14 @@ const nodeStatus = z.object({
       tieBreakerPending: z.boolean(),
     }),
   ),
+  /** Files that are no longer as steps have left them, each with the names of these steps. */
+  files: known(
+    z.object({
+      changed: z.array(
+        z.object({ file: z.string(), how: z.enum(["gone", "content", "rights"]), steps: z.array(z.string()) }),
+      ),
+    }),
+  ),
   fencing: asked(
     z.object({
       device: z.string(),
@@ -143,16 +151,25 @@ export interface NodeAnswer {
 }
 
 /** Reads what the step has printed; undefined if it is something else. */
-export function parseNodeStatus(text: string): NodeStatus | undefined {
+export const parseNodeStatus = (text: string): NodeStatus | undefined => parse(nodeStatus, text);
+
+/** The same, where the step was asked for what was changed by hand only. */
+export const parseChanges = (text: string): Pick<NodeStatus, "steps" | "drift" | "files"> | undefined =>
+  parse(nodeStatus.pick({ steps: true, drift: true, files: true }), text);
+
+function parse<T>(form: z.ZodType<T>, text: string): T | undefined {
   try {
-    return nodeStatus.safeParse(JSON.parse(text)).data;
+    return form.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }
 }
 
 /** A node's answer to a question; undefined if it has none, or was not asked. */
-export function answerOf<Q extends Question>({ status }: NodeAnswer, question: Q): Known<Q> | undefined {
+export function answerOf<Q extends Question>(
+  { status }: { readonly status?: Partial<NodeStatus> },
+  question: Q,
+): Known<Q> | undefined {
   const answer = status?.[question];
   return answer === undefined || "unknown" in answer ? undefined : (answer as Known<Q>);
 }

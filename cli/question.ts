@@ -11,6 +11,7 @@ export interface NoAnswer {
 /** A step that only asks. */
 export interface Question {
   readonly step: string;
+  readonly options?: string;
   /** Seconds for the whole answer. */
   readonly limit: number;
 }
@@ -23,14 +24,16 @@ export interface Question {
 export async function askNode<T>(
   ssh: Ssh,
   node: StackNode,
-  { step, limit }: Question,
+  { step, options = "", limit }: Question,
   read: (stdout: string) => T | undefined,
   signal: AbortSignal,
 ): Promise<{ answer: T } | { failure: NoAnswer }> {
   const { name } = node;
   try {
     const timeout = AbortSignal.timeout(limit * 1000);
-    const result = await ssh.run(node, `smt-ha ${step}`, { signal: AbortSignal.any([signal, timeout]) });
+    const result = await ssh.run(node, `smt-ha ${step} ${options}`.trim(), {
+      signal: AbortSignal.any([signal, timeout]),
+    });
     const answer = result.code === 0 ? read(result.stdout) : undefined;
     return answer === undefined ? { failure: failureOf(node, step, result) } : { answer };
   } catch (error) {

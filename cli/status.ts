@@ -1,6 +1,7 @@
 import * as fs from "fs";
 import { setTimeout as delay } from "timers/promises";
 import { findingsOf } from "./findings";
+import { prometheusText } from "./metrics";
 import { parseNodeStatus, type NodeAnswer } from "./nodeStatus";
 import { replaceFile } from "./outputFile";
 import type { StatusReport } from "./overview";
@@ -15,6 +16,8 @@ export interface StatusOptions {
   readonly json?: boolean;
   /** Writes a page into this file. */
   readonly html?: string;
+  /** Writes metrics for Prometheus into this file. */
+  readonly prometheus?: string;
   /** Asks again and again, until the signal comes. */
   readonly watch?: boolean;
 }
@@ -83,9 +86,12 @@ async function ask(ssh: Ssh, node: StackNode, signal: AbortSignal): Promise<Node
   return "answer" in said ? { node: asked, status: said.answer } : { node: asked, failure: said.failure };
 }
 
-async function show(report: StatusReport, { json, html, watch }: StatusOptions): Promise<void> {
+async function show(report: StatusReport, { json, html, prometheus, watch }: StatusOptions): Promise<void> {
   if (html !== undefined) {
     await replaceFile(html, "status", (unfinished) => fs.writeFileSync(unfinished, statusPage(report)));
+  }
+  if (prometheus !== undefined) {
+    await replaceFile(prometheus, "status", (unfinished) => fs.writeFileSync(unfinished, prometheusText(report)));
   }
   process.stdout.write(json ? statusJson(report) : `${watch ? clearScreen : ""}${statusText(report)}`);
 }

@@ -39,4 +39,4 @@ export function statusText(report: StatusReport): string {
 }
 
 /** Without what would move a terminal's cursor: some texts come from logs. */
-const printable = (line: string): string => line.replace(/\p{Cc}/gu, " ");
+export const printable = (line: string): string => line.replace(/\p{Cc}/gu, " ");

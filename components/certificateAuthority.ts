@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { remote } from "@pulumi/command";
 import type { ClusterNode } from "./clusterNode";
 import { itemAt } from "./lists";
 import { splitCertificates } from "./pem";
+import type { StepArgs } from "./remoteHost";
 import { parseSections } from "./stepCommand";
 import { type Ready, StepComponent } from "./stepComponent";
 
@@ -78,7 +80,9 @@ interface Issued {
  * 4. Every node drops the former CA. This waits for all servers.
  */
 export class CertificateAuthority extends StepComponent {
-  /** The servers have their certificates, and all nodes trust the CA. */
+  /** The servers have their certificates, and all nodes trust the CA. They may still trust the former one too. */
+  readonly certified: Ready;
+  /** All nodes trust the CA alone. */
   readonly ready: Ready;
   /** The root CA that clients must trust, PEM: http://SERVICE/smt.crt. */
   readonly caCertificate: pulumi.Output<string>;
@@ -92,11 +96,16 @@ export class CertificateAuthority extends StepComponent {
     const { smtNodes, directors } = args;
     const { root, trusted, pairOf } = this.issue();
     this.caCertificate = root;
-    const switched = smtNodes.map((node) =>
+    this.certified = smtNodes.map((node) =>
       this.step(node, "certificate/install", { inputs: { ...pairOf(node), root } }, trusted),
     );
-    this.ready = [...directors, ...smtNodes].map((node) => this.trust(node, root, "drop", switched));
+    this.ready = [...directors, ...smtNodes].map((node) => this.trust(node, root, "drop", this.certified));
     this.registerOutputs({ caCertificate: root });
+  }
+
+  /** Runs a step on a node whose clock is right: a certificate is valid from a date to a date. */
+  protected override step(node: ClusterNode, step: string, args: StepArgs, after: Ready = []): remote.Command {
+    return super.step(node, step, args, [...node.synchronised, ...after]);
   }
 
   private issue(): Issued {

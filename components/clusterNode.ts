@@ -83,8 +83,10 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
   readonly machine?: vsphere.VirtualMachine;
   /** CPUs and memory for which its VM may be restarted in this run; undefined if it may not. */
   readonly resizedTo?: pulumi.Output<string>;
-  /** The node matches the configuration, resolves its peers, has its packages and follows a time server. */
+  /** The node matches the configuration, resolves its peers and has its packages. Its clock may still be wrong. */
   readonly ready: readonly pulumi.Resource[];
+  /** Its clock follows a time server. */
+  readonly synchronised: readonly pulumi.Resource[];
 
   constructor(
     /** Host name, without the domain. */
@@ -150,7 +152,8 @@ export class ClusterNode extends pulumi.ComponentResource implements StepNode {
       { options: { servers: network.ntpServers.join(" ") } },
       { parent: this, dependsOn: [packages] },
     );
-    this.ready = [hosts, time];
+    this.ready = [hosts, packages];
+    this.synchronised = [time];
     this.registerOutputs({ address: this.address });
   }
 

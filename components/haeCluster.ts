@@ -24,6 +24,8 @@ export interface HaeClusterArgs {
   readonly tokenTimeout: pulumi.Input<number>;
   /** Length of the nodes' network prefix, in bits. The rest of an address is its node's number. */
   readonly prefixLength: pulumi.Input<number>;
+  /** What must be in place before a node joins, such as every node's firewall. Default: nothing. */
+  readonly joinAfter?: Ready;
 }
 
 /** A part of the cluster's configuration. */
@@ -49,7 +51,7 @@ export class HaeCluster extends StepComponent {
 
   constructor(name: string, args: HaeClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("smt-ha:cluster:HaeCluster", name, opts);
-    const { nodes, clusterName, sbd, watchdogTimeout, msgwait, tokenTimeout, prefixLength } = args;
+    const { nodes, clusterName, sbd, watchdogTimeout, msgwait, tokenTimeout, prefixLength, joinAfter = [] } = args;
     this.first = itemAt(nodes, 0);
     const { platform } = this.first;
     if (platform.corosync === 1 && nodes.length % 2 === 0) {
@@ -70,7 +72,7 @@ export class HaeCluster extends StepComponent {
       sbd.ready,
     );
     // A member must resolve every other one, so all of them are prepared before the first one joins.
-    const prepared = nodes.flatMap((node) => node.ready);
+    const prepared = nodes.flatMap((node) => [...node.ready, ...node.synchronised]);
     const joined = nodes.map((node) =>
       this.step(
         node,
@@ -97,12 +99,11 @@ export class HaeCluster extends StepComponent {
             authkey: authkey.result,
           },
         },
-        [header, ...sbd.ready, ...prepared],
+        [header, ...sbd.ready, ...prepared, ...joinAfter],
       ),
     );
-    const passwords = nodes.map((node) =>
-      this.step(node, "cluster/password", { inputs: { password: password.result } }),
-    );
+    // For the cluster's graphical tools. No other step needs it.
+    nodes.forEach((node) => this.step(node, "cluster/password", { inputs: { password: password.result } }));
     const fenced = this.configure(
       {
         part: "fencing",
@@ -112,7 +113,7 @@ export class HaeCluster extends StepComponent {
       },
       this.stepOptions(joined),
     );
-    this.ready = [fenced, ...passwords];
+    this.ready = [fenced];
     this.registerOutputs();
   }
 

@@ -11,7 +11,10 @@ const ldirectordFile = "/etc/ha.d/ldirectord.cf";
 
 export interface LvsDirectorArgs {
   readonly cluster: HaeCluster;
-  /** The steps that load the part before this one. Parts are loaded one at a time. */
+  /**
+   * What must be in place before the group is loaded: the part before it, because parts are loaded one at a time, and the trust
+   * in the CA of the real servers' certificates, which ldirectord verifies.
+   */
   readonly configureAfter: Ready;
   /** The nodes that hold the service address; one of them does. */
   readonly directors: readonly ClusterNode[];
@@ -38,8 +41,7 @@ export interface LvsDirectorArgs {
 
 /**
  * The load balancer: a group of the service address and ldirectord, which the cluster keeps on a director, or on a spare
- * while there is none. ldirectord verifies the real servers' certificates, so these nodes must trust their CA before: name
- * that in `dependsOn`.
+ * while there is none.
  */
 export class LvsDirector extends StepComponent {
   /** The group is loaded. Parts of the cluster's configuration are loaded one at a time. */
@@ -55,15 +57,23 @@ export class LvsDirector extends StepComponent {
     const first = itemAt(directors, 0);
     const balancers = [...directors, ...spares];
 
-    // The file comes before the group: without it, the resource agent reports "not installed".
+    // The file comes before the group: without it, the resource agent reports "not installed". A running ldirectord checks a new
+    // server as soon as the file has it, and the others later while that one doesn't exist: so the server comes before the file.
     const configured = balancers.map((node) =>
-      this.step(node, "director/configure", {
-        options: { config: ldirectordFile, address: virtualIp, nic: args.nic },
-        inputs: {
-          sysctl: directorSysctl,
-          "ldirectord.cf": pulumi.output(virtualIp).apply((address) => ldirectordConf(address, realServers, balancing)),
+      this.step(
+        node,
+        "director/configure",
+        {
+          options: { config: ldirectordFile, address: virtualIp, nic: args.nic },
+          inputs: {
+            sysctl: directorSysctl,
+            "ldirectord.cf": pulumi
+              .output(virtualIp)
+              .apply((address) => ldirectordConf(address, realServers, balancing)),
+          },
         },
-      }),
+        realServers.flatMap(({ addressed }) => addressed),
+      ),
     );
     const crm = pulumi.all([virtualIp, args.nic, args.prefixLength]).apply(([address, nic, prefixLength]) =>
       lvsGroup(first.platform, {
@@ -81,11 +91,7 @@ export class LvsDirector extends StepComponent {
     // agent puts back there what it has taken off, and nothing else.
     const group = args.cluster.configure(
       { part: "LVS", crm, on: first },
-      this.stepOptions([
-        ...configured,
-        ...args.configureAfter,
-        ...(spares.length > 0 ? realServers.flatMap(({ addressed }) => addressed) : []),
-      ]),
+      this.stepOptions([...configured, ...args.configureAfter]),
     );
     this.loaded = [group];
     const verified = balancers.map((node) =>

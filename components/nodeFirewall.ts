@@ -58,7 +58,11 @@ export class NodeFirewall extends StepComponent {
   /** Every node has its firewall. */
   readonly ready: Ready;
 
-  constructor(name: string, args: NodeFirewallArgs, opts?: pulumi.ComponentResourceOptions) {
+  constructor(
+    name: string,
+    private readonly args: NodeFirewallArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
     super("smt-ha:network:NodeFirewall", name, opts);
     const { nodes, allow } = args;
     this.ready = nodes.map((node) =>
@@ -74,6 +78,11 @@ export class NodeFirewall extends StepComponent {
       }),
     );
     this.registerOutputs();
+  }
+
+  /** This node has its firewall. */
+  on(node: StepNode): Ready {
+    return this.ready.filter((_, index) => this.args.nodes[index] === node);
   }
 }
 

@@ -36,6 +36,8 @@ export interface OcfsMountArgs {
 /** The OCFS2 file system that all SMT nodes have mounted: made once, kept with its data, mounted by the cluster. */
 export class OcfsMount extends StepComponent implements SharedFileSystem {
   readonly mountPoint: pulumi.Output<string>;
+  /** The part of the cluster's configuration that mounts it is loaded. Parts are loaded one at a time. */
+  readonly loaded: Ready;
   readonly ready: Ready;
 
   constructor(name: string, args: OcfsMountArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -82,8 +84,9 @@ export class OcfsMount extends StepComponent implements SharedFileSystem {
       { part: "base-services", crm: services(data.path) },
       this.stepOptions([...cluster.ready, format]),
     );
+    this.loaded = [configured];
     this.ready = args.smtNodes.map((node) =>
-      this.step(node, "ocfs/verify", { options: { mount: mountPoint } }, [configured]),
+      this.step(node, "ocfs/verify", { options: { mount: mountPoint } }, this.loaded),
     );
     this.registerOutputs({ mountPoint: this.mountPoint });
   }

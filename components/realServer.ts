@@ -27,7 +27,7 @@ export interface RealServerArgs {
   readonly writesHealthPage: boolean;
   /** How the director reaches and checks the server. */
   readonly balancing: Pick<LoadBalancing, "forwarding" | "request" | "receive" | "checkTimeout">;
-  /** What must be in place before the server answers: its certificate above all, and what it serves. */
+  /** What must be in place before the server enters the pool: its certificate above all, and what it serves. */
   readonly serveAfter: Ready;
 }
 
@@ -80,9 +80,10 @@ export class RealServer extends StepComponent {
             databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) }),
         },
       },
-      [...serveAfter, ...(database?.ready ?? [])],
+      database?.ready,
     );
-    // A server must have the address before it passes the director's check, which asks for the health page.
+    // Here the server enters the pool: until Apache has this part of its configuration, nothing answers the director's check.
+    // By then it must have the address.
     const apache = this.step(
       node,
       "web/apache",
@@ -95,7 +96,7 @@ export class RealServer extends StepComponent {
             node,
             "web/health-page",
             { options: { mount: mount.mountPoint, file: healthPage }, inputs: { page: receive } },
-            [...serveAfter, ...mount.ready],
+            mount.ready,
           ),
         ]
       : [];

@@ -46,13 +46,19 @@ export class SmtNode extends StepComponent {
     this.node = node;
 
     const password = new random.RandomPassword(`${name}-database`, { length: 24, special: false }, { parent: this });
-    const installed = this.step(node, "smt/install", {
-      options: { uid: args.uid },
-      inputs: {
-        password: password.result,
-        ...(databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) }),
+    // Its database has times in it.
+    const installed = this.step(
+      node,
+      "smt/install",
+      {
+        options: { uid: args.uid },
+        inputs: {
+          password: password.result,
+          ...(databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) }),
+        },
       },
-    });
+      node.synchronised,
+    );
     this.database = { node, ready: [installed] };
     const settings = pulumi
       .all([

@@ -43,6 +43,8 @@ export interface SmtRepositoriesArgs {
  * SMT starts here, so its databases and certificates must be in place: name them in `dependsOn`.
  */
 export class SmtRepositories extends StepComponent {
+  /** SMT runs on every node. Its start may have restarted the databases. */
+  readonly started: Ready;
   /** SMT runs on every node and lists the repositories. */
   readonly ready: Ready;
   /** State of the first mirroring, once every node lists the repositories: `mirrored`, `still running`, `nothing to mirror`. */
@@ -54,9 +56,9 @@ export class SmtRepositories extends StepComponent {
     const first = itemAt(smt, 0);
     const inputs = { repositories: repositoryList(args.repositories) };
 
-    const started = smt.map(({ node, ready }) => this.step(node, "smt/start", {}, ready));
+    this.started = smt.map(({ node, ready }) => this.step(node, "smt/start", {}, ready));
     const login = databaseRootPassword !== undefined && { "root-password": pulumi.secret(databaseRootPassword) };
-    const listed = this.step(first.node, "smt/repositories", { inputs: { ...inputs, ...login } }, started);
+    const listed = this.step(first.node, "smt/repositories", { inputs: { ...inputs, ...login } }, this.started);
     const verified = smt.map(({ node }) =>
       this.step(node, "smt/verify", { inputs: { ...inputs, ...login } }, [listed]),
     );

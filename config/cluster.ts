@@ -27,7 +27,7 @@ export const clusterGroup = {
         "Seconds after which the cluster counts a fenced node as dead and recovers its services; at least twice watchdogTimeout. Fixed while the cluster runs.",
     },
     tokenTimeout: {
-      ...integer(3, 60, 5, "seconds"),
+      ...integer(2, 60, 5, "seconds"),
       default: 5,
       description:
         "Seconds of silence after which the cluster begins to exclude a node. It fences the node after 2.2 times as many, 11 by default. " +

@@ -6,6 +6,7 @@ import { disk } from "./disk";
 import { fast } from "./fast";
 import { everyFault, someFaults } from "./faults";
 import { interruptions } from "./interruptions";
+import { kills } from "./kills";
 import { Aside, run } from "./lab";
 import { lost } from "./lost";
 import { machines } from "./machines";
@@ -20,8 +21,9 @@ import { spares } from "./spares";
 // One file, since the parts build on each other and jest gives files no order.
 jest.setTimeout(30 * 60 * 1000);
 
-/** Each leaves the lab's stack as it found it: up, but for the first, which makes it, and the last, which ends it. */
+/** Each leaves the lab's stack as it found it: up, but for the first two, which make it, and the last, which ends it. */
 const parts = {
+  kills,
   interruptions,
   disk,
   cluster,
@@ -46,10 +48,11 @@ const parts = {
 };
 
 /**
- * All but those that take long by themselves: more ways to be fenced, a director that goes and one more, planned work on
- * each node, another root CA, ten resets, lost nodes, clients that register, and every fault under load.
+ * All but those that take long by themselves: an up that is killed twenty times, more ways to be fenced, a director that goes
+ * and one more, planned work on each node, another root CA, ten resets, lost nodes, clients that register, and every fault
+ * under load.
  */
-const usual = "interruptions disk cluster service database changes sles production machines";
+const usual = "interruptions disk cluster service database changes some-faults sles production machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 
 beforeAll(() => {

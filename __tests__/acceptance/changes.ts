@@ -24,8 +24,10 @@ export function changes(): void {
   describe("a running system", () => {
     beforeAll(() => eventually(300, expectSteadyState));
 
-    test("shows what was changed by hand in the cluster's configuration; the next up restores that and nothing else", () => {
-      expect(must("lab/drift")).not.toContain("changed by hand");
+    test("shows what was changed by hand in the cluster's configuration and in files; the next up restores that and nothing else", () => {
+      const drift = (): string => run("lab/smt-ha", "drift").output;
+      const found = /(configuration|it) was changed by hand/;
+      expect(drift()).not.toMatch(found);
       const timeout = (): string =>
         onNode("node1", "crm_attribute --type crm_config --name stonith-timeout --query --quiet");
       const configured = timeout();
@@ -34,19 +36,25 @@ export function changes(): void {
         "node3",
         "crm_resource --resource Director --meta --set-parameter migration-threshold --parameter-value 7",
       );
+      onNode("node2", "sed -i 's/^# smt-ha end/# by hand\\n&/' /etc/hosts");
       const before = running();
 
-      const status = must("lab/drift");
-      expect(status).toMatch(/node1: cluster\/drift: fencing was changed by hand/);
-      expect(status).toMatch(/found: .*stonith-timeout.*99s/);
-      expect(status).toMatch(/node3: cluster\/drift: LVS was changed by hand/);
-      expect(status).toMatch(/found: .*migration-threshold.*7/);
+      const status = drift();
+      expect(status).toMatch(
+        /^node1: fencing of the cluster's configuration was changed .*found: .*stonith-timeout.*99s/m,
+      );
+      expect(status).toMatch(
+        /^node3: LVS of the cluster's configuration was changed .*found: .*migration-threshold.*7/m,
+      );
+      expect(status).toMatch(/^node2: \/etc\/hosts of node-hosts has another content: it was changed by hand$/m);
 
       const up = must("make", "up");
-      expect(changedBy(up).sort()).toEqual(["node1-cluster-configure-fencing", "node3-cluster-configure-LVS"]);
+      const restored = ["node1-cluster-configure-fencing", "node2-node-hosts", "node3-cluster-configure-LVS"];
+      expect(changedBy(up).sort()).toEqual(restored);
       expect(timeout()).toBe(configured);
       expect(onNode("node1", "crm configure show Director")).not.toContain("migration-threshold");
-      expect(must("lab/drift")).not.toContain("changed by hand");
+      expect(onNode("node2", "cat /etc/hosts")).not.toContain("by hand");
+      expect(drift()).not.toMatch(found);
       expect(running()).toEqual(before);
       expectSteadyState();
     });

@@ -12,6 +12,11 @@ export function cluster(): void {
     test("is complete, with quorum, nothing failed, everything where it may be", () =>
       eventually(300, expectSteadyState));
 
+    test("misses a node after the configured time, however many there are", () => {
+      const token = "corosync-cmapctl -g runtime.config.totem.token";
+      nodes.forEach((node) => expect(onNode(node, token)).toMatch(/= 5000$/));
+    });
+
     test("shares its files: what one node writes, the other reads", () => {
       onNode("node1", "mkdir -p /smt/tree && cp -r /etc/systemd /smt/tree && sync");
       const hash = "cd /smt/tree && find . -type f | sort | xargs sha256sum | sha256sum";

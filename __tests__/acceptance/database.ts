@@ -27,7 +27,10 @@ export const encryption = (node: string): string =>
       "mysql -N -e \"SELECT ssl_type FROM mysql.user WHERE User = 'smt_replication'\"",
   ).replace(/\n/g, " ");
 
-/** Registers clients on a node, one after the other, until it is ended. Gives those that the database has acknowledged. */
+/**
+ * Registers clients on a node, one after the other, until it is ended. Gives those that the database has acknowledged. On the
+ * node it ends by itself: mysql does not mind that nobody reads what it prints.
+ */
 function keepRegistering(node: string, prefix: string): () => string[] {
   const file = path.join(labFolder, `registered-${node}.log`);
   const out = fs.openSync(file, "w");
@@ -35,7 +38,10 @@ function keepRegistering(node: string, prefix: string): () => string[] {
   const statements = `INSERT INTO Clients (GUID, HOSTNAME) VALUES ('${guid}', 'test'); SELECT '${guid}';`;
   const child = spawn(
     "lab/ssh",
-    [node, `i=0; while echo "${statements}"; do i=$((i + 1)); done | mysql --skip-column-names --unbuffered smt`],
+    [
+      node,
+      `i=0; while [ $SECONDS -lt 30 ] && echo "${statements}"; do i=$((i + 1)); done | mysql --skip-column-names --unbuffered smt`,
+    ],
     { cwd: root, stdio: ["ignore", out, "ignore"] },
   );
   fs.closeSync(out);

@@ -1,7 +1,7 @@
 import * as fs from "fs";
 import * as path from "path";
 import { parse } from "yaml";
-import { aside, bootOf, eventually, must, onNode, outage, report, root, since, upWith } from "./lab";
+import { aside, bootOf, eventually, hung, must, onNode, outage, report, root, since, upWith } from "./lab";
 import { takenOver } from "./spares";
 import { ask, expectSteadyState, moveTo, table, tableOf, threeNodes } from "./state";
 
@@ -56,7 +56,7 @@ export function fast(): void {
 
     test("a real server whose Apache hangs leaves the pool", async () => {
       const start = Date.now();
-      aside("node2", "pkill -STOP -x apache2; sleep 60; pkill -CONT -x apache2");
+      hung("node2", "apache2", 60);
       await eventually(60, () => expect(table()).toEqual(tableOf("node1")));
       report("faster values, Apache hung: real server out", since(start));
       expect(ask("https")).toBe("still alive");

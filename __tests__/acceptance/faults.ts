@@ -1,8 +1,9 @@
 import * as fs from "fs";
 import * as path from "path";
-import { aside, bootOf, eventually, must, onNode, report, root, sleep, withoutStorage } from "./lab";
+import { aside, bootOf, eventually, hung, must, onNode, report, root, sleep, withoutStorage } from "./lab";
 import { Load, type LoadResult } from "./load";
 import { activeDirector, expectSteadyState, moveTo, threeNodes } from "./state";
+import { Watch } from "./watch";
 
 /** Something that fails, and how to tell that it has: no fault ends by an administrator's hands. */
 interface Fault {
@@ -18,6 +19,8 @@ interface Fault {
 /** One line of docs/results.md. Times in seconds. */
 interface Outcome extends LoadResult {
   readonly fault: string;
+  /** From the fault until a node that does not boot misses a node or a real server; unset if none does. */
+  readonly detectedAfter?: number;
   /** From the fault to the steady state. */
   readonly steadyAfter: number;
 }
@@ -38,9 +41,9 @@ async function pause(node: string, seconds: number): Promise<void> {
   }
 }
 
-/** Stops the processes of a program on a node for a time: they hang. */
-async function hang(node: string, program: string, seconds: number): Promise<void> {
-  aside(node, `pkill -STOP -x ${program}; sleep ${seconds}; pkill -CONT -x ${program}`);
+/** Stops the processes of a service on a node for a time: they hang. */
+async function hang(node: string, service: string, seconds: number): Promise<void> {
+  hung(node, service, seconds);
   await sleep(seconds + 1);
 }
 
@@ -106,10 +109,22 @@ const faults: readonly Fault[] = [
     boots: ["node2"],
   },
   { name: "SMT node: corosync killed", inflict: () => void onNode("node2", "pkill -9 -x corosync") },
+  {
+    name: "SMT node: fenced by an administrator",
+    inflict: () => void aside("node1", "stonith_admin --reboot node2"),
+    boots: ["node2"],
+  },
   { name: "SMT node: sbd killed", inflict: () => void aside("node2", "pkill -9 sbd"), boots: ["node2"] },
   { name: "SMT node: pacemakerd killed", inflict: () => void onNode("node2", "pkill -9 -x pacemakerd") },
+  {
+    name: "SMT node: Apache stopped for 90 s",
+    inflict: async () => {
+      aside("node2", "systemctl stop apache2; sleep 90; systemctl start apache2");
+      await sleep(91);
+    },
+  },
   { name: "SMT node: Apache hangs for 90 s", inflict: () => hang("node2", "apache2", 90) },
-  { name: "SMT node: MariaDB hangs for 90 s", inflict: () => hang("node2", "mariadbd", 90) },
+  { name: "SMT node: MariaDB hangs for 90 s", inflict: () => hang("node2", "mariadb", 90) },
   { name: "SMT node: MariaDB killed", inflict: () => void onNode("node2", "pkill -9 -x mariadbd") },
   { name: "SMT node paused for 5 s", inflict: () => pause("node2", 5) },
   { name: "SMT node paused for 20 s", inflict: () => pause("node2", 20), boots: ["node2"] },
@@ -126,6 +141,7 @@ const faults: readonly Fault[] = [
   { name: "storage away for 200 s", inflict: () => withoutStorage(() => sleep(200)) },
   { name: "SMT node: its path to the storage lost for 5 s", inflict: () => withoutPath("node2", 5) },
   { name: "SMT node: its path to the storage lost for 20 s", inflict: () => withoutPath("node2", 20) },
+  { name: "SMT node: its path to the storage lost for 60 s", inflict: () => withoutPath("node2", 60) },
   {
     name: "SMT node: its path to the storage lost for 200 s",
     inflict: () => withoutPath("node2", 200),
@@ -136,6 +152,20 @@ const faults: readonly Fault[] = [
     inflict: () => cut("node2", "input", "udp dport 5405", 120),
     boots: ["node2"],
   },
+  {
+    name: "SMT node is heard by the others no longer, and it hears them",
+    inflict: () => cut("node2", "output", "udp dport 5405", 120),
+    boots: ["node2"],
+  },
+  {
+    name: "director: its network lost for 120 s",
+    inflict: () => network("node3", "loss 100%", 120),
+    boots: ["node3"],
+  },
+  {
+    name: "SMT node: its database cut off from the other one for 60 s",
+    inflict: () => cut("node2", "input", "tcp sport 3306", 60),
+  },
   { name: "SMT node: 30 % of its packets dropped for 60 s", inflict: () => network("node2", "loss 30%", 60) },
   { name: "SMT node: its packets delayed by 500 ms for 60 s", inflict: () => network("node2", "delay 500ms", 60) },
   { name: "SMT node: disk of the system and the database full for 60 s", inflict: () => fill("node2", "/var/tmp", 60) },
@@ -144,6 +174,13 @@ const faults: readonly Fault[] = [
     name: "SMT node: clock an hour ahead for 60 s",
     inflict: async () => {
       aside("node2", "date -s '+1 hour'; sleep 60; date -s '-1 hour'");
+      await sleep(65);
+    },
+  },
+  {
+    name: "SMT node: clock an hour behind for 60 s",
+    inflict: async () => {
+      aside("node2", "date -s '-1 hour'; sleep 60; date -s '+1 hour'");
       await sleep(65);
     },
   },
@@ -209,6 +246,7 @@ function underLoad(inflicted: readonly Fault[], written: (outcomes: readonly Out
     test.each(inflicted)("$name", async ({ name, inflict, boots = [], check }) => {
       const before = boots.map(bootOf);
       const load = new Load();
+      const watch = new Watch(nodes.filter((node) => !boots.includes(node)));
       await sleep(10);
       const start = Date.now();
       await inflict();
@@ -218,7 +256,9 @@ function underLoad(inflicted: readonly Fault[], written: (outcomes: readonly Out
       });
       const steadyAfter = (Date.now() - start) / 1000;
       check?.(load, start);
-      const outcome = { fault: name, steadyAfter, ...(await load.stop()) };
+      const detected = watch.stop(start);
+      const detectedAfter = detected && (detected - start) / 1000;
+      const outcome = { fault: name, detectedAfter, steadyAfter, ...(await load.stop()) };
       outcomes.push(outcome);
       report(name, JSON.stringify(outcome));
       expect(outcome.lost).toEqual([]);
@@ -246,15 +286,16 @@ function readResults(): Outcome[] {
 /** docs/results.md. */
 function resultsTable(outcomes: readonly Outcome[]): string {
   const rows = outcomes.map(
-    ({ fault, steadyAfter, longestGap, failed, requests, acknowledged, lost }) =>
-      `| ${fault} | ${longestGap.toFixed(1)} s | ${failed} of ${requests} | ${lost.length} of ${acknowledged} | ${steadyAfter.toFixed(0)} s |`,
+    ({ fault, detectedAfter, steadyAfter, longestGap, failed, requests, acknowledged, lost }) =>
+      `| ${fault} | ${detectedAfter === undefined ? "" : `${detectedAfter.toFixed(1)} s`} | ${longestGap.toFixed(1)} s | ${failed} of ${requests} | ${lost.length} of ${acknowledged} | ${steadyAfter.toFixed(0)} s |`,
   );
   return `# Results
 
-Written by \`make faults\`, on the lab's emulated nodes. Nobody helped: each row ends with the whole service steady.
+Written by \`make faults\`, on the lab's emulated nodes. Nobody helped: each row ends with the whole service steady. A fault is
+noticed when another node misses a member of the cluster, or the balancer takes a real server out.
 
-| fault | longest gap of a client | failed requests | lost writes | steady after |
-|---|---|---|---|---|
+| fault | noticed after | longest gap of a client | failed requests | lost writes | steady after |
+|---|---|---|---|---|---|
 ${rows.join("\n")}
 `;
 }

@@ -6,9 +6,11 @@ import { parse, stringify } from "yaml";
 export const root = path.join(__dirname, "..", "..");
 export const labFolder = process.env.SMT_HA_LAB ?? path.join(root, ".lab");
 
-/** What a command printed, stdout and stderr together, and how it ended. */
+/** What a command printed, and how it ended. */
 export interface Run {
   readonly code: number | null;
+  readonly stdout: string;
+  /** Its stdout and stderr. */
   readonly output: string;
   readonly seconds: number;
 }
@@ -18,26 +20,32 @@ export function runWith(input: string, command: string, ...args: string[]): Run 
   const start = Date.now();
   const options = { cwd: root, encoding: "utf8", maxBuffer: 1 << 28, input } as const;
   const { status, stdout, stderr } = spawnSync(command, args, options);
-  return { code: status, output: `${stdout}${stderr}`, seconds: Math.round((Date.now() - start) / 1000) };
+  return { code: status, stdout, output: `${stdout}${stderr}`, seconds: Math.round((Date.now() - start) / 1000) };
 }
 
 /** Runs a command in the project's directory, to its end. */
 export const run = (command: string, ...args: string[]): Run => runWith("", command, ...args);
 
-/** Runs a command that must succeed, and gives what it printed. */
-export function must(command: string, ...args: string[]): string {
-  const { code, output } = run(command, ...args);
-  if (code !== 0) {
-    throw new Error(`${command} ${args.join(" ")} ended with ${code}:\n${output}`);
+function succeed(command: string, ...args: string[]): Run {
+  const ended = run(command, ...args);
+  if (ended.code !== 0) {
+    throw new Error(`${command} ${args.join(" ")} ended with ${ended.code}:\n${ended.output}`);
   }
-  return output.trim();
+  return ended;
 }
 
-/** Runs a shell command on a node, as root. */
-export const onNode = (node: string, command: string): string => must("lab/ssh", node, command);
+/** Runs a command that must succeed, and gives what it printed, stdout and stderr together. */
+export const must = (command: string, ...args: string[]): string => succeed(command, ...args).output.trim();
+
+/** Runs a shell command on a node, as root; gives what it printed on stdout. ssh has its own words on stderr. */
+export const onNode = (node: string, command: string): string => succeed("lab/ssh", node, command).stdout.trim();
 
 /** Starts a shell command on a node that goes on while the test does. */
 export const aside = (node: string, command: string): string => onNode(node, `(sleep 1; ${command}) >/dev/null 2>&1 &`);
+
+/** Stops a service's processes on a node for so many seconds, while the test goes on. By its unit: mod_perl renames Apache's. */
+export const hung = (node: string, service: string, seconds: number): string =>
+  aside(node, `systemctl kill --signal=STOP ${service}; sleep ${seconds}; systemctl kill --signal=CONT ${service}`);
 
 /** What tells one boot of a node from another. */
 export const bootOf = (node: string): string => onNode(node, "cat /proc/sys/kernel/random/boot_id");
@@ -137,6 +145,9 @@ export class Aside {
 
 /** The head of a shell's loop that ends by itself if the test run is killed. */
 export const whileTested = `while kill -0 ${process.pid}`;
+
+/** A shell's loop that runs a command again whenever it ends, such as a login on a node that is away for a time. */
+export const again = (command: string): string => `${whileTested}; do ${command}; sleep 1; done`;
 
 /** Clients of 32 addresses, one after the other, who ask the service for a file of a repository until they are stopped. */
 export class Client {

@@ -1,4 +1,4 @@
-import { Aside, Client, eventually, onNode, outage, whileTested } from "./lab";
+import { again, Aside, Client, eventually, onNode, outage } from "./lab";
 import { realServers } from "./state";
 
 /** What clients and writers saw of a fault. */
@@ -26,8 +26,7 @@ const write = `mkdir -p ${directory}; while :; do
 done 2>/dev/null`;
 
 /** A writer on a node, which connects again whenever the node is back. */
-const writer = (node: string): Aside =>
-  new Aside("sh", "-c", `${whileTested}; do lab/ssh "$0" "$1"; sleep 1; done`, node, write);
+const writer = (node: string): Aside => new Aside("sh", "-c", again('lab/ssh "$0" "$1"'), node, write);
 
 /** Clients of the service, and writers on every database and on the shared files, until it is stopped. */
 export class Load {

@@ -12,7 +12,7 @@ export function production(): void {
     const project = path.join(folder, "project");
     const key = path.join(folder, "id_rsa");
 
-    const pulumi = (...args: string[]): Omit<Run, "seconds"> => {
+    const pulumi = (...args: string[]): Pick<Run, "code" | "output"> => {
       const env = {
         ...process.env,
         PULUMI_BACKEND_URL: `file://${folder}`,

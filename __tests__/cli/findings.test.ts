@@ -279,6 +279,21 @@ test.each<[string, Readonly<Record<string, Changes>>, string[]]>([
     ],
   ],
   [
+    "files that were changed by hand, counted",
+    {
+      node1: { files: { changed: [{ file: "/etc/a", how: "gone", steps: ["node-time"] }] } },
+      node3: {
+        files: {
+          changed: [
+            { file: "/etc/b", how: "content", steps: ["node-time"] },
+            { file: "/etc/of-a-former-stack", how: "content", steps: ["smt-install"] },
+          ],
+        },
+      },
+    },
+    ["warning: node1 node3: 2 files were changed by hand"],
+  ],
+  [
     "a step that ran last with something else",
     { node1: { steps: [{ name: "node-time", mark: "fedcba9876543210" }] } },
     [

@@ -90,12 +90,14 @@ describe("status", () => {
     ssh.answer({ "* smt-ha node/status": "cat status-$node" });
   };
 
-  test("shows a stack, writes the page where the command was called, and ends with the level", async () => {
+  test("shows a stack, writes its files where the command was called, and ends with the level", async () => {
     documents();
-    const [code, stdout, stderr] = await run(["status", "--html", "status.html"], undefined, ssh.directory);
+    const files = ["--html", "status.html", "--prometheus", "smt-ha.prom"];
+    const [code, stdout, stderr] = await run(["status", ...files], undefined, ssh.directory);
     expect([code, stderr]).toEqual([1, ""]);
     expect(stdout).toMatch(/^stack prod, .*: 1 warning\n\nwarning: node2: its clock follows no time server\n/);
     expect(fs.readFileSync(path.join(ssh.directory, "status.html"), "utf8")).toContain("prod: 1 warning");
+    expect(fs.readFileSync(path.join(ssh.directory, "smt-ha.prom"), "utf8")).toContain('level="warning"} 1\n');
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)("--watch ends by %s", async (name) => {
@@ -111,6 +113,29 @@ describe("status", () => {
     [["status", "--colour"], /unknown option/],
     [["status", "--watch", "--json"], /cannot be used with/],
   ])("%j leaves the state unknown: exit code 3", async (args, message) => {
+    expect(await run(args)).toEqual([3, "", expect.stringMatching(message)]);
+    expect(ssh.calls).toEqual([]);
+  });
+});
+
+describe("drift", () => {
+  test("tells what was changed, and ends with 1", async () => {
+    const parts = [{ name: "fencing", changes: ["found: b"] }];
+    // The stack's state has no steps.
+    writeDocuments(ssh.directory, {
+      "*": { steps: [] },
+      node1: { steps: [], drift: { parts, tieBreakerPending: false } },
+    });
+    ssh.answer({ "* smt-ha node/status --only *": "cat status-$node" });
+    expect(await run(["drift"])).toEqual([1, expect.stringMatching(/: 1 change on 1 node\n\nnode1: fencing of /), ""]);
+    const [code, stdout] = await run(["drift", "--json"]);
+    expect([code, JSON.parse(stdout as string)]).toMatchObject([1, { stack: "prod", changes: [{ node: "node1" }] }]);
+  });
+
+  test.each([
+    [["drift", "--stack", "gone"], /^smt-ha: stack gone not read\n/],
+    [["drift", "node1"], /too many arguments/],
+  ])("%j leaves it unknown: exit code 3", async (args, message) => {
     expect(await run(args)).toEqual([3, "", expect.stringMatching(message)]);
     expect(ssh.calls).toEqual([]);
   });

@@ -3,6 +3,7 @@ import * as path from "path";
 import { Failure } from "../../cli/failure";
 import { parseNodeStatus } from "../../cli/nodeStatus";
 import { exitCodeOf, status, type StatusOptions } from "../../cli/status";
+import { parseExposition } from "../support/exposition";
 import { FakeSsh } from "../support/fakeSsh";
 import { answers, stackNodes, writeDocuments, type Changes } from "../support/nodeStatus";
 
@@ -109,6 +110,21 @@ test("--html writes the page as a whole, beside the text", async () => {
   expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".new"))).toEqual([]);
   const failure: unknown = await run({ html: "/nowhere/status.html" }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(Failure);
+  expect(String(failure)).toMatch(/smt-ha: status not written\n {2}cause: ENOENT.*\n {2}fix: {3}name a file/);
+});
+
+test("--prometheus writes the metrics as a whole, beside the text, also of a stack that is not well", async () => {
+  documents({ node1: { clock: { synchronised: false } } });
+  const file = path.join(ssh.directory, "smt-ha.prom");
+  fs.writeFileSync(file, "before");
+  expect(await run({ prometheus: file })).toBe(1);
+  const { smt_ha_problems: problems } = parseExposition(fs.readFileSync(file, "utf8"));
+  expect(problems.samples).toMatchObject({ 'stack="prod",level="warning"': 1 });
+  expect(stdout).toContain("1 warning");
+  // The collector runs as another user, and takes what ends with .prom.
+  expect(fs.statSync(file).mode & 0o777).toBe(0o644);
+  expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".prom"))).toEqual(["smt-ha.prom"]);
+  const failure: unknown = await run({ prometheus: "/nowhere/smt-ha.prom" }).catch((error: unknown) => error);
   expect(String(failure)).toMatch(/smt-ha: status not written\n {2}cause: ENOENT.*\n {2}fix: {3}name a file/);
 });
 

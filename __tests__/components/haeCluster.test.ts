@@ -11,7 +11,7 @@ const members = (count: number): { nodeName: string; address: string }[] =>
 
 const form = (count: number): Promise<Recording> =>
   record(() => {
-    haeCluster(clusterNodes(smtRoles(count)), [marker("partitions")], { dependsOn: [marker("firewall")] });
+    haeCluster(clusterNodes(smtRoles(count)), [marker("partitions")], { joinAfter: [marker("firewall")] });
   });
 
 describe("the component", () => {
@@ -37,13 +37,16 @@ describe("the component", () => {
       const { inputs, after } = recording.find(`Command ${node}-cluster-join`);
       expect(inputs.create).toBe("smt-ha cluster/join --cluster smtha --members 3 --earliest-start 50 --rev REV");
       expect(after).toContain("Command node1-sbd-create");
-      // It has the device, and every member resolves every other one and lets it through.
+      // It has the device, and every member has the time, resolves every other one and lets it through.
       expect(after).toEqual(
         expect.arrayContaining([
           "Command firewall",
           "Command node1-node-hosts",
           "Command node2-node-hosts",
           "Command node3-node-hosts",
+          "Command node1-node-time",
+          "Command node2-node-time",
+          "Command node3-node-time",
           "Command partitions",
         ]),
       );
@@ -56,13 +59,18 @@ describe("the component", () => {
       `@@ crm\n${fencing(debian12, { msgwait: 30, sbdDevice: "/dev/sbd" })}`,
     ]);
     expect(after).toEqual([
-      "Command firewall",
       "Command node1-cluster-join",
       "Command node1-install",
       "Command node2-cluster-join",
       "Command node3-cluster-join",
     ]);
-    expect(recording.find("Command node1-sbd-create").after).toContain("Command partitions");
+    // The header needs the disk alone, and the password its node.
+    const prepared = ["Command node1-install", "Command node1-node-hosts", "Command node1-node-packages"];
+    expect(recording.find("Command node1-sbd-create").after).toEqual([...prepared, "Command partitions"]);
+    expect(recording.find("Command node1-cluster-password").after).toEqual([
+      ...prepared,
+      "RandomPassword cluster-hacluster",
+    ]);
   });
 
   test("sends what it generates as a secret, on standard input alone", async () => {
@@ -174,6 +182,8 @@ describe("debian12's configuration", () => {
 
   test("tokenTimeout is corosync's token timeout, in milliseconds", () =>
     expect(conf(members(3), 24, 20)).toBe(conf(members(3)).replace("token: 5000", "token: 20000")));
+
+  test("more nodes do not prolong it", () => expect(conf(members(9))).toMatch(/\ttoken_coefficient: 0\n/));
 
   test.each([10, 30, 120])("fencing with msgwait %i", (msgwait) => {
     const text = fencing(debian12, { msgwait, sbdDevice: "/dev/sbd" });

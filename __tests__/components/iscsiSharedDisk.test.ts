@@ -47,7 +47,7 @@ test("every node logs in, the first one partitions after all logins, the others 
     create:
       "smt-ha iscsi/login --portal 192.0.2.3:3260 --target iqn.2026-01.com.example:smt " +
       `--device ${device} --initiator iqn.2016-04.com.open-iscsi:smtha.node2 --rev REV`,
-    after: ["Command node2-install", "Command node2-node-hosts", "Command node2-node-time"],
+    after: ["Command node2-install", "Command node2-node-hosts", "Command node2-node-packages"],
   });
   expect(step("node1-disk-partition")).toEqual({
     create: `smt-ha disk/partition --device ${device} --cluster smtha --id 5a5a5a5a5a5a5a5a --adopt no --wipe no --rev REV`,
@@ -55,7 +55,7 @@ test("every node logs in, the first one partitions after all logins, the others 
       "Command node1-install",
       "Command node1-iscsi-login",
       "Command node1-node-hosts",
-      "Command node1-node-time",
+      "Command node1-node-packages",
       "Command node2-iscsi-login",
       "Command node3-iscsi-login",
       "RandomId shared-disk-id",
@@ -68,7 +68,7 @@ test("every node logs in, the first one partitions after all logins, the others 
         "Command node1-disk-partition",
         `Command ${node}-install`,
         `Command ${node}-node-hosts`,
-        `Command ${node}-node-time`,
+        `Command ${node}-node-packages`,
       ],
     });
   }

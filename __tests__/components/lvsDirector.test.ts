@@ -28,19 +28,15 @@ const balance = (directors: number, balancing = guide, spare = false): Promise<R
           ...service,
         }),
     );
-    new LvsDirector(
-      "load-balancer",
-      {
-        cluster,
-        configureAfter: cluster.ready,
-        directors: nodes.filter((node) => node.role === "director"),
-        ...(spare ? { spares: servers, others: [] } : { others: servers }),
-        realServers,
-        prefixLength: 24,
-        ...service,
-      },
-      { dependsOn: [certificate] },
-    );
+    new LvsDirector("load-balancer", {
+      cluster,
+      configureAfter: [...cluster.ready, certificate],
+      directors: nodes.filter((node) => node.role === "director"),
+      ...(spare ? { spares: servers, others: [] } : { others: servers }),
+      realServers,
+      prefixLength: 24,
+      ...service,
+    });
   });
 
 describe("the component", () => {
@@ -67,14 +63,11 @@ describe("the component", () => {
       "Command node3-director-verify",
     ]);
     const after = (name: string): readonly string[] =>
-      recording.find(`Command ${name}`).after.filter((id) => !/-(install|node-hosts|node-time)$/.test(id));
+      recording.find(`Command ${name}`).after.filter((id) => !/-(install|node-hosts|node-packages)$/.test(id));
     // Not after the real servers: the group starts while they get ready.
     expect(after("node3-cluster-configure-LVS")).toEqual([
       "Command certificate",
       "Command node1-cluster-configure-fencing",
-      "Command node1-cluster-password",
-      "Command node2-cluster-password",
-      "Command node3-cluster-password",
       "Command node3-director-configure",
     ]);
     // Apache has its certificate before.
@@ -84,18 +77,16 @@ describe("the component", () => {
       "Command node2-web-health",
     ]);
     // The account is made in the database, beside the table that it may read.
-    expect(after("node2-web-health")).toEqual([
-      "Command certificate",
-      "Command database-1",
-      "RandomPassword node2-real-server-health",
-    ]);
+    expect(after("node2-web-health")).toEqual(["Command database-1", "RandomPassword node2-real-server-health"]);
     // Early: a cluster with spares waits for it.
     expect(after("node1-realserver-address")).toEqual([]);
-    expect(after("node1-web-health-page")).toEqual(["Command certificate", "Command mount-0"]);
-    // ldirectord checks the certificates.
-    expect(after("node3-director-configure")).toEqual(["Command certificate"]);
+    expect(after("node1-web-health-page")).toEqual(["Command mount-0"]);
+    // A running ldirectord asks each server that its file has.
+    expect(after("node3-director-configure")).toEqual([
+      "Command node1-realserver-address",
+      "Command node2-realserver-address",
+    ]);
     expect(after("node3-director-verify")).toEqual([
-      "Command certificate",
       "Command node1-web-apache",
       "Command node1-web-health-page",
       "Command node2-web-apache",
@@ -187,7 +178,9 @@ describe("the component", () => {
     const { after } = recording.find("Command node3-cluster-configure-LVS");
     for (const node of ["node1", "node2"]) {
       expect(after).toContain(`Command ${node}-director-configure`);
-      expect(after).toContain(`Command ${node}-realserver-address`);
+      expect(recording.find(`Command ${node}-director-configure`).after).toContain(
+        `Command ${node}-realserver-address`,
+      );
     }
     // The group still does not wait until the real servers answer.
     expect(after.filter((id) => /-web-/.test(id))).toEqual([]);

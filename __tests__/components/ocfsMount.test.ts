@@ -50,7 +50,7 @@ describe("the component", () => {
     expect(recording.find("Command node1-ocfs-format").after).toEqual([
       "Command node1-install",
       "Command node1-node-hosts",
-      "Command node1-node-time",
+      "Command node1-node-packages",
       "Command partitions",
     ]);
     for (const node of ["node1", "node2"]) {

@@ -21,7 +21,7 @@ const after = async (dependsOn: () => pulumi.ComponentResourceOptions["dependsOn
   });
   return ["one", "two"].map((label) => recording.find(`Command node1-node-time-${label}`).after);
 };
-const ready = ["Command node1-install", "Command node1-node-hosts", "Command node1-node-time"];
+const ready = ["Command node1-install", "Command node1-node-hosts", "Command node1-node-packages"];
 
 test("a step waits for its node and for what it is given", async () => {
   expect(await after(() => undefined)).toEqual([ready, [...ready, "Command node1-node-time-one"]]);

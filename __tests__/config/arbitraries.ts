@@ -67,7 +67,7 @@ const singles = {
   clusterName: matching(/^[A-Za-z0-9_][A-Za-z0-9_-]{0,15}$/),
   watchdogTimeout: whole(5, 600),
   msgwait: whole(10, 1200),
-  tokenTimeout: whole(3, 60),
+  tokenTimeout: whole(2, 60),
   caSubject: matching(/^\/C=[A-Z]{2}(\/O=[A-Za-z0-9 '().,:@&_-]{1,9})?\/CN=[a-zäß0-9][A-Za-z '().,:@&_-]{0,20}$/u),
   caCertificateFile: fc.constantFrom("", "", "/pki/root.crt", "/pki/chain"),
   caKeyFile: fc.constant(""),

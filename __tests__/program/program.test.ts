@@ -87,28 +87,87 @@ describe("the lab's stack", () => {
     }
   });
 
-  test("waits for the cluster and the mount only where a step needs them", async () => {
-    const { recording } = await run;
-    const steps = recording.resources.filter(({ inputs }) => String(inputs.create).startsWith("smt-ha "));
-    const waitingFor = (id: string): string[] =>
-      steps
-        .filter((step) => allBefore(recording, step.id).has(id))
-        .map(({ name }) => name.replace(/^node\d-/, ""))
-        .filter((name, index, names) => names.indexOf(name) === index)
-        .sort();
-    const mounted = waitingFor("Command node2-ocfs-verify");
-    expect(mounted).toEqual(
+  describe("a step waits for what it needs alone:", () => {
+    const ring = ["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`);
+    const listing = ["smt-repositories", "smt-verify", "smt-mirror"];
+    const serving = ["web-apache", "director-verify"];
+    const loading = ["cluster-configure-LVS", "cluster-configure-Jobs"];
+    const mounted = ["smt-links", ...ring, "smt-start", "web-health", ...listing, "web-health-page", ...serving];
+    const joined = [
+      ...["cluster-configure-fencing", "cluster-configure-base-services", "ocfs-verify"],
+      ...[...mounted, ...loading],
+    ];
+    const databases = ["database-survey", ...ring, "smt-start", "web-health", ...listing, ...serving];
+    const certified = ["smt-start", "web-health", ...listing, ...serving, ...loading];
+
+    test.each([
+      // Certificates, the databases and the cluster need the time. The disk, the firewall and the load balancer don't.
       [
-        "smt-links",
-        ...["offer", "seed", "replicate", "verify"].map((step) => `database-${step}`),
-        ...["start", "repositories", "verify", "mirror"].map((step) => `smt-${step}`),
-        ...["web-apache", "web-health", "web-health-page"],
-        ...["cluster-configure-LVS", "cluster-configure-Jobs", "director-verify"],
-      ].sort(),
-    );
-    expect(waitingFor("Command node3-cluster-join")).toEqual(
-      [...mounted, "cluster-configure-fencing", "cluster-configure-base-services", "ocfs-verify"].sort(),
-    );
+        "node1-node-time",
+        [
+          ...[
+            "cluster-join",
+            ...joined,
+            "smt-install",
+            "smt-configure",
+            "smt-web",
+            "smt-schedule",
+            "database-configure",
+          ],
+          ...["database-survey", "certificate-authority", "certificate-request", "certificate-sign"],
+          ...["certificate-install", "certificate-trust-keep", "certificate-trust-drop"],
+        ],
+      ],
+      [
+        "node3-node-time",
+        [
+          ...["cluster-join", ...joined],
+          ...["certificate-trust-keep", "certificate-install", "certificate-trust-drop"],
+        ],
+      ],
+      // A database listens behind its own node's firewall. A member needs everyone's.
+      ["node1-node-firewall", ["cluster-join", ...joined, "database-configure", "database-survey"]],
+      ["node3-node-firewall", ["cluster-join", ...joined]],
+      ["node2-iscsi-login", ["disk-partition", "disk-reread", "sbd-create", "ocfs-format", "cluster-join", ...joined]],
+      ["node3-cluster-join", joined],
+      ["node2-cluster-password", []],
+      ["node1-cluster-configure-base-services", ["ocfs-verify", ...mounted, ...loading]],
+      ["node2-ocfs-verify", mounted],
+      ["node2-database-configure", databases],
+      ["node2-certificate-install", ["certificate-trust-drop", ...certified]],
+      ["node2-certificate-trust-drop", []],
+      ["node2-smt-start", ["web-health", ...listing, ...serving]],
+      ["node1-smt-repositories", ["smt-verify", "smt-mirror", ...serving]],
+      ["node1-web-health-page", ["director-verify"]],
+      // A server that does not exist yet would keep ldirectord from the others.
+      ["node2-realserver-address", ["director-configure", ...loading, ...serving]],
+      ["node1-director-configure", [...loading, "director-verify"]],
+      ["node3-cluster-configure-LVS", ["cluster-configure-Jobs", "director-verify"]],
+    ])("what waits for %s", async (id, waiting) => {
+      const { recording } = await run;
+      const steps = recording.resources.filter(({ inputs }) => String(inputs.create).startsWith("smt-ha "));
+      const names = steps
+        .filter((step) => allBefore(recording, step.id).has(`Command ${id}`))
+        .map(({ name }) => name.replace(/^node\d-/, ""));
+      expect([...new Set(names)].sort()).toEqual([...waiting].sort());
+    });
+
+    test("on its own node, if that is enough", async () => {
+      const { recording } = await run;
+      const before = (id: string): Set<string> => allBefore(recording, `Command ${id}`);
+      expect([...before("node1-database-configure")].join()).not.toMatch(/node[23]-/);
+      expect([...before("node2-cluster-password")].join()).not.toMatch(/node[13]-/);
+      expect([...before("node1-certificate-authority")].join()).not.toMatch(/node[23]-/);
+      expect([...before("node2-smt-install")].join()).not.toMatch(/node[13]-/);
+    });
+
+    test("ldirectord starts where the CA of all servers is trusted", async () => {
+      const { recording } = await run;
+      const before = allBefore(recording, "Command node3-cluster-configure-LVS");
+      for (const step of ["node1-certificate-request", "node2-certificate-request", "node3-certificate-trust-keep"]) {
+        expect(before).toContain(`Command ${step}`);
+      }
+    });
   });
 
   test("loads one part of the cluster's configuration at a time", async () => {

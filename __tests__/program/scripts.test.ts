@@ -72,7 +72,7 @@ test.each(scripts.filter((file) => file.startsWith("files/")))("%s keeps to bash
 });
 
 /** What the steps on one node may do side by side; `files/smt-ha` says how a step names its lanes, or none. */
-const lanes = ["packages", "network", "disk", "cluster", "web", "database", "smt", "none"];
+const lanes = ["packages", "network", "time", "disk", "sbd", "cluster", "web", "database", "smt", "none"];
 
 test.each(scripts.filter((file) => file.startsWith("files/steps/")))("%s names lanes that exist", (file) => {
   const [heading] = read(file).split(/^(?!#)/m);

@@ -189,6 +189,10 @@ describe.each(["sles11", "sles12"] as const)("%s", (platform) => {
         expect(filesOf(node)).toMatchSnapshot("files");
         expect(node.run("cat /run/doubles/refused").stdout).toBe("");
 
+        // No step takes the work of another one for a change by hand.
+        const { files } = JSON.parse(node.step("node/status", { only: "files" }).stdout) as { files: unknown };
+        expect(files).toEqual({ changed: [] });
+
         const before = everyFile(node);
         const second = runAll(node, steps);
         expect(everyFile(node)).toBe(before);

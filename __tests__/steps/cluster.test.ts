@@ -104,38 +104,6 @@ describe("cluster/configure", () => {
   });
 });
 
-describe("cluster/drift", () => {
-  const drift = (): Result => node.step("cluster/drift");
-
-  test("reports what was changed by hand and what is missing, and changes nothing", () => {
-    expect(drift()).toEqual(nothing);
-    node.check("mkdir -p /run/doubles/active && touch /run/doubles/active/pacemaker");
-    node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
-    node.step("cluster/configure", { part: "mount" }, { crm: mountText("node3") });
-    expect(drift()).toEqual(nothing);
-    node.calls();
-    node.write("/run/doubles/cib/stonith-enabled", "false\n");
-    node.check("rm /run/doubles/cib/base-group");
-    expect(drift()).toEqual({
-      ...nothing,
-      stdout: "fencing\nmount\n",
-      stderr: `node1: cluster/drift: fencing was changed by hand; to restore it: pulumi up --replace '**::node1-cluster-configure-fencing'
-missing: true
-found: false
-node1: cluster/drift: mount was changed by hand; to restore it: pulumi up --replace '**::node1-cluster-configure-mount'
-missing: <base-group>
-missing: group base-group dlm fs
-`,
-    });
-    expect(node.calls()).toEqual([]);
-  });
-
-  test("says so where the cluster does not run", () => {
-    node.step("cluster/configure", { part: "fencing" }, { crm: fencingText });
-    expect(causeOf(drift())).toBe("the cluster does not run on this node");
-  });
-});
-
 describe("cluster/join", () => {
   const members = (count: number, first = 11): { nodeName: string; address: string }[] =>
     Array.from({ length: count }, (_, index) => ({
@@ -228,10 +196,10 @@ describe("cluster/join", () => {
         "node1: cluster/join: the tie breaker works once the cluster on this node has restarted\n",
     );
     expect(node.calls()).toEqual(["modprobe softdog", "corosync-cfgtool -R"]);
-    const drift = (): string => node.step("cluster/drift").stderr;
-    expect(drift()).toContain("cluster/drift: corosync runs without its tie breaker; to restart it here,");
+    const drift = (): string => node.step("node/status", { only: "drift" }).stdout;
+    expect(drift()).toContain('"tieBreakerPending": true');
     node.write("/run/doubles/quorum-flags", "Quorate AutoTieBreaker");
-    expect(drift()).toBe("");
+    expect(drift()).toContain('"tieBreakerPending": false');
   });
 
   test("an odd number of nodes has no tie breaker to wait for", () => {

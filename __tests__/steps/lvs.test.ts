@@ -372,6 +372,13 @@ describe("the resource agent table", () => {
     expect(table()).toEqual([virtual(80)]);
   });
 
+  test("starts and stops where ldirectord's configuration is gone: a failure of a stop fences the node", () => {
+    expect(agent("start")).toBe("0\n");
+    node.check(`rm ${file}`);
+    expect(agent("stop")).toMatch(/(^|\n)0\n$/);
+    expect(agent("start")).toMatch(/(^|\n)0\n$/);
+  });
+
   test("a start that can't fill the table succeeds, so that the address comes", () => {
     node.write("/usr/local/sbin/ipvsadm", "#!/bin/bash\n[ $1 = -Sn ]\n");
     expect(agent("start")).toMatch(/^the table stays incomplete.*\n0\n$/);

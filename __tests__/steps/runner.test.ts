@@ -1,3 +1,4 @@
+import * as crypto from "crypto";
 import { commandLine, markOf, sections } from "../../components/stepCommand";
 import { Result, TestNode } from "../support/node";
 
@@ -159,6 +160,31 @@ describe("the mark of what a step ran with", () => {
       mark,
     );
     expect(markOf(commandLine("test/step", { ...options, one: "a" }, "1a2b3c4d"), sections(inputs))).not.toBe(mark);
+  });
+
+  test("stands above what the step has written, as it is when the step ends: hashes, and no text", () => {
+    node.write("/etc/mixed", "theirs\nours=1\n");
+    const script = `echo hush | install_file 600 /etc/whole
+sed s/=1/=2/ /etc/mixed | install_file 644 /etc/mixed root:root '/^ours=/p'
+echo free | install_file 644 /etc/free root:root ''
+echo short | install_file 644 /etc/short
+echo found >/etc/found
+ours /etc/found
+echo more >>/etc/whole
+rm /etc/short`;
+    // Written, and as it was.
+    [1, 2].forEach(() => {
+      expect(run(script).code).toBe(0);
+      const [mark, ...files] = marks().trimEnd().split("\n");
+      expect(mark).toMatch(/^[0-9a-f]{16}$/);
+      expect(files).toEqual(
+        [
+          ["hush\nmore\n", "600:0:0", "/etc/whole", "p"],
+          ["ours=2\n", "644:0:0", "/etc/mixed", "/^ours=/p"],
+          ["found\n", "644:0:0", "/etc/found", "p"],
+        ].map(([text, ...more]) => [crypto.createHash("sha256").update(text).digest("hex"), ...more].join("\t")),
+      );
+    });
   });
 
   test("is gone if the step fails, or is killed", () => {
@@ -382,5 +408,11 @@ describe("what steps share", () => {
     expect(run(`${tries} code=0; retry 0 attempt || code=$?; say "code $code"`).stderr).toBe(
       "node1: test/step: code 7\n",
     );
+  });
+
+  test("retry goes on although the clock is set meanwhile", () => {
+    // To bash, a clock that is put forward looks the same.
+    const attempt = "attempt() { tries=$((tries + 1)); SECONDS=$((SECONDS + 3600)); [ $tries -ge 2 ] || return 7; }\n";
+    expect(run(`tries=0; ${attempt} retry 5 attempt; say "after $tries"`).stderr).toBe("node1: test/step: after 2\n");
   });
 });

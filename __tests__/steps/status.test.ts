@@ -150,6 +150,7 @@ describe("a real server", () => {
       },
       planned: { drained: ["192.0.2.12"], resources: ["drain-node2"], constraints: ["cli-ban-LVS-on-node2"] },
       drift: { parts: [], tieBreakerPending: false },
+      files: { changed: [] },
       fencing: {
         device: "/dev/disk/by-path/lun-1-part1",
         slots: [
@@ -216,7 +217,7 @@ describe("a real server", () => {
   });
 
   test("answers while a step of every lane is at work", () => {
-    const locks = ["packages", "network", "disk", "cluster", "web", "database", "smt"]
+    const locks = ["packages", "network", "time", "disk", "sbd", "cluster", "web", "database", "smt"]
       .map((lane, index) => `exec ${index + 10}>/var/lock/smt-ha-${lane}.lock; flock ${index + 10}`)
       .join("; ");
     node.check(`(${locks}; touch /run/locked; exec sleep 60) >/dev/null 2>&1 </dev/null 3>&- &`);
@@ -270,6 +271,47 @@ describe("a real server", () => {
       parts: [{ name: "fencing", changes: ["missing: freeze", "found: stop"] }],
       tieBreakerPending: true,
     });
+  });
+
+  test("tells which files are no longer as steps have left them, and whose they are", () => {
+    for (const [name, script] of [
+      [
+        "one",
+        "echo 1 | install_file 644 /etc/first; echo 1 | install_file 600 /etc/key; echo 1 | install_file 644 /etc/both",
+      ],
+      ["two", "echo 2 | install_file 644 /etc/second; echo 2 | install_file 644 /etc/both"],
+    ]) {
+      node.write(
+        `/usr/local/lib/smt-ha/steps/test/${name}`,
+        `#!/bin/bash\n# lane: first\n. "$SMT_HA/lib/step.sh"\n${script}\n`,
+      );
+      expect(node.step(`test/${name}`).code).toBe(0);
+    }
+    expect(node.step("node/hosts", {}, { hosts: "192.0.2.11 node1\n" }).code).toBe(0);
+    const changed = (): unknown => (answerTo("files") as { changed: unknown }).changed;
+    node.check("echo '192.0.2.99 printer' >>/etc/hosts");
+    expect(changed()).toEqual([]);
+    node.check(
+      "echo by hand >>/etc/first; chmod 644 /etc/key; rm /etc/second; echo 3 >/etc/both; sed -i 's/^# smt-ha end/192.0.2.9 node9\\n&/' /etc/hosts",
+    );
+    expect(changed()).toEqual([
+      { file: "/etc/hosts", how: "content", steps: ["node-hosts"] },
+      { file: "/etc/first", how: "content", steps: ["test-one"] },
+      { file: "/etc/key", how: "rights", steps: ["test-one"] },
+      { file: "/etc/both", how: "content", steps: ["test-one", "test-two"] },
+      { file: "/etc/second", how: "gone", steps: ["test-two"] },
+    ]);
+    // What restores them: the steps again.
+    expect([node.step("test/one").code, node.step("test/two").code]).toEqual([0, 0]);
+    expect(node.step("node/hosts", {}, { hosts: "192.0.2.11 node1\n" }).code).toBe(0);
+    expect(changed()).toEqual([]);
+  });
+
+  test("answers some questions only, where it is asked for these", () => {
+    const { stdout } = node.step("node/status", { only: "drift files" });
+    const found = JSON.parse(stdout) as object;
+    expect(found).toMatchObject({ node: "node1", drift: {}, files: { changed: [] } });
+    expect(Object.keys(found).slice(-3)).toEqual(["steps", "drift", "files"]);
   });
 
   test.each([

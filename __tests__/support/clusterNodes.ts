@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { remote } from "@pulumi/command";
-import { HaeCluster } from "../../components/haeCluster";
+import { HaeCluster, type HaeClusterArgs } from "../../components/haeCluster";
 import type { Ready } from "../../components/stepComponent";
 import { ClusterNode, ClusterNodeArgs, NodeNetwork, Role } from "../../components/clusterNode";
 
@@ -44,18 +44,15 @@ export const marker = (name: string): pulumi.Resource =>
 export const haeCluster = (
   nodes: readonly ClusterNode[],
   partitions: Ready = [],
-  opts?: pulumi.ComponentResourceOptions,
+  args: Partial<HaeClusterArgs> = {},
 ): HaeCluster =>
-  new HaeCluster(
-    "cluster",
-    {
-      nodes,
-      clusterName: "smtha",
-      sbd: { path: "/dev/sbd", ready: partitions },
-      watchdogTimeout: 15,
-      msgwait: 30,
-      tokenTimeout: 5,
-      prefixLength: 24,
-    },
-    opts,
-  );
+  new HaeCluster("cluster", {
+    nodes,
+    clusterName: "smtha",
+    sbd: { path: "/dev/sbd", ready: partitions },
+    watchdogTimeout: 15,
+    msgwait: 30,
+    tokenTimeout: 5,
+    prefixLength: 24,
+    ...args,
+  });

@@ -33,6 +33,7 @@ const common = (name: string): Omit<NodeStatus, "serves"> => ({
   cluster: clusterView,
   planned: { drained: [], resources: [], constraints: [] },
   drift: { parts: [], tieBreakerPending: false },
+  files: { changed: [] },
   fencing: {
     device: "/dev/disk/by-path/lun-1-part1",
     slots: ["node1", "node2", "node3"].map((node) => ({ node, message: "clear", from: "" })),

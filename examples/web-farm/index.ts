@@ -112,25 +112,21 @@ const realServers = servers.map(
       peers: servers.filter((other) => other !== node).map(({ address }) => address),
       writesHealthPage: index === 0,
       balancing,
-      serveAfter: authority.ready,
+      serveAfter: authority.certified,
     }),
 );
 
-const balancer = new LvsDirector(
-  "balancer",
-  {
-    cluster,
-    configureAfter: mount.ready,
-    directors,
-    others: servers,
-    realServers,
-    virtualIp,
-    nic: network.nic,
-    prefixLength: network.prefixLength,
-    balancing,
-  },
-  { dependsOn: [...authority.ready] },
-);
+const balancer = new LvsDirector("balancer", {
+  cluster,
+  configureAfter: [...authority.certified, ...mount.loaded],
+  directors,
+  others: servers,
+  realServers,
+  virtualIp,
+  nic: network.nic,
+  prefixLength: network.prefixLength,
+  balancing,
+});
 
 export const url = `https://www.${domain}/`;
 export const activeDirector = balancer.activeDirector;

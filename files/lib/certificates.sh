@@ -169,5 +169,5 @@ publish() {
       [ "$file" = "$trusted_root" ] || cat "$file"
     done
   } | install_file 644 "$WEB_ROOT/smt-ha.crt"
-  install_file 644 "$WEB_ROOT/smt.crt" <"$WEB_ROOT/smt-ha.crt"
+  install_file 644 "$WEB_ROOT/smt.crt" root:root '' <"$WEB_ROOT/smt-ha.crt"
 }

@@ -147,7 +147,7 @@ sysconfig_set() {
   awk -v name="$2" -v value="$3" '
     index($0, name "=") == 1 { if (!done) print name "=\"" value "\""; done = 1; next }
     { print }
-    END { if (!done) print name "=\"" value "\"" }' "$1" | install_file "$(stat -c %a "$1")" "$1"
+    END { if (!done) print name "=\"" value "\"" }' "$1" | install_file "$(stat -c %a "$1")" "$1" root:root "/^$2=/p"
 }
 
 # web_module NAME, web_flag NAME: check first, since a2enmod and a2enflag write a name again that is there. The package of
@@ -182,7 +182,7 @@ web_follow_links() {
     index($0, folder) { inside = 1 }
     index($0, "</Directory>") { inside = 0 }
     inside && $1 == "Options" && $2 == "None" && NF == 2 { sub(/None/, "FollowSymLinks") }
-    { print }' $file | install_file 644 $file
+    { print }' $file | install_file 644 $file root:root "\\|<Directory \"$WEB_ROOT\"|,\\|</Directory>|p"
 }
 
 # web_check: whether Apache accepts its configuration; prints what is wrong.
@@ -229,7 +229,7 @@ firewall_merge() {
     /^FW_[A-Z_]*=/ && name($0) in keys { print name($0) "=\"" merged(name($0), value($0)) "\""; done[name($0)] = 1; next }
     { print }
     END { for (key in keys) if (!(key in done)) print key "=\"" merged(key, "") "\"" }' "$FIREWALL_SETTINGS" |
-    install_file "$(stat -c %a "$FIREWALL_SETTINGS")" "$FIREWALL_SETTINGS"
+    install_file "$(stat -c %a "$FIREWALL_SETTINGS")" "$FIREWALL_SETTINGS" root:root ''
   install_file 644 "$FIREWALL_OWN" <"$1"
 }
 

@@ -72,15 +72,19 @@ $(sed -n '/^== /h; /^== /!H; $ { g; p; }' "$STEP_LOG" | tail -n 12 | sed 's/^/  
 trap 'unexpected $? $LINENO "$BASH_COMMAND"' ERR
 trap 'exit 1' TERM
 
-# retry SECONDS COMMAND...: repeats it until it succeeds; after SECONDS, the exit code of the last try.
+# retry SECONDS COMMAND...: repeats it until it succeeds; after SECONDS, the exit code of the last try. By the time since the
+# boot: the clock, which bash's own SECONDS follow, may be set meanwhile (node/time).
 retry() {
-  local deadline=$((SECONDS + $1)) code
+  local uptime deadline code
+  read -r uptime _ </proc/uptime
+  deadline=$((${uptime%.*} + $1))
   shift
   while :; do
     code=0
     "$@" || code=$?
     [ $code -ne 0 ] || return 0
-    [ $SECONDS -lt $deadline ] || return $code
+    read -r uptime _ </proc/uptime
+    [ "${uptime%.*}" -lt $deadline ] || return $code
     sleep 1
   done
 }
@@ -101,7 +105,8 @@ exclusively() {
   ) 9>"/var/lock/smt-ha-$name.lock"
 }
 
-# install_file MODE FILE [OWNER:GROUP] < TEXT: replaces FILE as a whole, if it differs.
+# install_file MODE FILE [OWNER:GROUP [PART]] < TEXT: replaces FILE as a whole, if it differs. PART is what is ours of a file that
+# others change too; see ours.
 install_file() {
   local new access
   new=$(mktemp "$2.XXXXXX")
@@ -118,7 +123,12 @@ install_file() {
     echo "$2" >>"$STEP_DIR/wrote"
     say "wrote $2"
   fi
+  ours "$2" "${4-p}"
 }
+
+# ours FILE [PART]: notes that FILE has to stay as this step leaves it, or what the sed script PART prints of it (nothing, if it is
+# empty). By that, 'smt-ha drift' tells what was changed since. For a file that a step does not install at every run.
+ours() { [ -z "${2-p}" ] || printf '%s\t%s\n' "$1" "${2-p}" >>"$STEP_DIR/ours"; }
 
 # wrote FILE: whether install_file has changed FILE in this run.
 wrote() { grep -qxF "$1" "$STEP_DIR/wrote" 2>/dev/null; }

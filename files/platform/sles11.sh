@@ -187,7 +187,7 @@ write_block() {
     $0 == begin { insert(); inside = 1 }
     !inside { print }
     $0 == end { inside = 0 }
-    END { insert() }' "$1" | install_file "$(stat -c %a "$1")" "$1"
+    END { insert() }' "$1" | install_file "$(stat -c %a "$1")" "$1" root:root "/^# smt-ha $2: begin$/,/^# smt-ha $2: end$/p"
 }
 
 # watchdog_enable: a watchdog for SBD, now and at every boot.

@@ -68,7 +68,8 @@ platform_lacks() {
 # web_tls_versions: TLS 1.2 or later only, in SMT's virtual host, which has a setting of its own.
 web_tls_versions() {
   local file=/etc/apache2/vhosts.d/vhost-ssl.conf
-  [ ! -e $file ] || sed 's/^\([[:space:]]*SSLProtocol[[:space:]]\).*/\1all -SSLv3 -TLSv1 -TLSv1.1/' $file | install_file 644 $file
+  [ ! -e $file ] || sed 's/^\([[:space:]]*SSLProtocol[[:space:]]\).*/\1all -SSLv3 -TLSv1 -TLSv1.1/' $file |
+    install_file 644 $file root:root '/^[[:space:]]*SSLProtocol[[:space:]]/p'
 }
 
 smt_enable() {
