@@ -7,7 +7,7 @@ import { type Platform, platforms } from "../../components/platform";
 import type { StepArgs, StepNode } from "../../components/remoteHost";
 import { commandLine, sections } from "../../components/stepCommand";
 import { putDatabase, startDatabase } from "./databaseFiles";
-import { TestNode } from "./node";
+import { succeed, TestNode } from "./node";
 
 /** Answers that /smt is mounted: this machine's kernel need not have OCFS2. */
 const grepWithMount = `#!/bin/bash
@@ -56,6 +56,20 @@ export class DatabaseNode {
 
   clients(): string[] {
     return this.sql("SELECT GUID FROM Clients ORDER BY GUID").split("\n").filter(Boolean);
+  }
+
+  /** Waits until it has exactly these clients, for 20 seconds at most; in the server, since a client costs more than the wait. */
+  async awaitClients(guids: readonly string[]): Promise<void> {
+    const found = "SELECT COALESCE(GROUP_CONCAT(GUID ORDER BY GUID), '') FROM Clients";
+    const statements = `DELIMITER //
+      BEGIN NOT ATOMIC
+        DECLARE tries INT DEFAULT 0;
+        WHILE (${found}) <> '${guids.join()}' AND tries < 200 DO
+          DO SLEEP(0.1);
+          SET tries = tries + 1;
+        END WHILE;
+      END//`;
+    succeed(await this.node.runAside("mysql smt", statements));
   }
 
   /** A field of SHOW SLAVE STATUS. */

@@ -41,10 +41,9 @@ export const stepsOf = (names: string, steps: string): string[] =>
 
 /** Expects that all nodes have exactly these clients, soon. */
 export async function allHave(...guids: string[]): Promise<void> {
-  const wanted = JSON.stringify(nodes.map(() => [...guids].sort()));
+  const sorted = [...guids].sort();
+  await Promise.all(nodes.map((node) => node.awaitClients(sorted)));
+  const wanted = JSON.stringify(nodes.map(() => sorted));
   const found = (): string => JSON.stringify(nodes.map((node) => node.clients()));
-  for (let tries = 0; found() !== wanted && tries < 200; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
   expect([found(), ...nodes.map((node) => node.link("Last_Error"))]).toEqual([wanted, ...nodes.map(() => "")]);
 }
