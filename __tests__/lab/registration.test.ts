@@ -1,4 +1,5 @@
 import { databaseConfig } from "../../components/mysqlMasterPair";
+import { putDatabase } from "../support/databaseFiles";
 import { TestNode } from "../support/node";
 import { startWithStandIn } from "../support/standIn";
 
@@ -122,14 +123,14 @@ beforeAll(async () => {
   node = await startWithStandIn();
   node.check("dpkg --install --force-depends /srv/packages/smt.deb");
   node.check("mkdir -p /run/mysqld /run/apache2 && chown mysql /run/mysqld");
-  servers.forEach((socket, index) => {
+  for (const [index, socket] of servers.entries()) {
     // Any statement that is not safe to repeat is logged as rows.
     const server = `datadir = /srv/database${index}\nport = ${3306 + index}\nsocket = ${socket}\nuser = mysql\nbinlog-format = MIXED\n`;
     node.write(`/srv/${index}.cnf`, `${databaseConfig(index + 1, 2)}${server}`);
-    node.check(`mariadb-install-db --defaults-file=/srv/${index}.cnf --skip-test-db
-      setsid mariadbd --defaults-file=/srv/${index}.cnf >/run/mariadbd${index}.log 2>&1 &
+    await putDatabase(node, `/srv/database${index}`, "empty");
+    node.check(`setsid mariadbd --defaults-file=/srv/${index}.cnf >/run/mariadbd${index}.log 2>&1 &
       for i in $(seq 200); do mysqladmin -S ${socket} ping >/dev/null 2>&1 && exit 0; sleep 0.2; done; cat /run/mariadbd${index}.log; exit 1`);
-  });
+  }
   node.check("/usr/lib/SMT/bin/smt-db setup --yast", "\nsmt\nsecret\nsecret\n");
   node.check(`mysqldump --databases smt | mysql -S ${servers[1]}`);
   // Both accounts before the first link: it would try again after a minute only.

@@ -1,5 +1,6 @@
 import { smtConf } from "../../components/smtNode";
 import { repositoryList } from "../../components/smtRepositories";
+import { putDatabase } from "../support/databaseFiles";
 import { Result, TestNode } from "../support/node";
 import { startWithStandIn } from "../support/standIn";
 
@@ -9,10 +10,7 @@ import { startWithStandIn } from "../support/standIn";
 jest.setTimeout(180_000);
 
 let node: TestNode;
-const executable = (file: string, text: string): string => {
-  node.write(file, `#!/bin/bash\n${text}\n`);
-  return node.check(`chmod 755 ${file}`);
-};
+const executable = (file: string, text: string): void => node.writeCommand(file, `#!/bin/bash\n${text}\n`);
 
 /** Serves /srv/upstream on port 80, to one who knows the password in /srv/password. */
 const server = `
@@ -53,9 +51,7 @@ beforeAll(async () => {
   node.check("mkdir /smt && mount -t tmpfs -o mode=755 shared /smt");
 
   node.check("mkdir -p /run/mysqld && chown mysql /run/mysqld");
-  node.check(
-    "mariadb-install-db --user=mysql --datadir=/srv/database --auth-root-authentication-method=socket --skip-test-db",
-  );
+  await putDatabase(node, "/srv/database", "empty");
   node.check(`setsid mariadbd --no-defaults --user=mysql --datadir=/srv/database --skip-networking \
     --socket=/run/mysqld/mysqld.sock >/run/mariadbd.log 2>&1 &
     for i in $(seq 200); do mysqladmin ping >/dev/null 2>&1 && exit 0; sleep 0.2; done; cat /run/mariadbd.log; exit 1`);

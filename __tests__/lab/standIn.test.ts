@@ -2,6 +2,7 @@ import { spawnSync } from "child_process";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
+import { putDatabase } from "../support/databaseFiles";
 import { TestNode } from "../support/node";
 import { startWithStandIn } from "../support/standIn";
 
@@ -16,11 +17,7 @@ let node: TestNode;
 const like = (form: RegExp): unknown => expect.stringMatching(form);
 
 function must(cwd: string, command: string, ...args: string[]): void {
-  const { status, stderr } = spawnSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    env: { ...process.env, CGO_ENABLED: "0" },
-  });
+  const { status, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status !== 0) {
     throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
   }
@@ -46,7 +43,8 @@ const stopUpstream = (): string => node.check("pkill -x lab");
 beforeAll(async () => {
   const work = fs.mkdtempSync(path.join(os.tmpdir(), "lab-smt-"));
   must(lab, "upstream/build", path.join(work, "upstream"));
-  must(lab, "go", "build", "-o", path.join(work, "lab"), ".");
+  // As "lab/up" has it: linked once for each state of its source.
+  must(lab, "bash", "--norc", "-c", `. ./lib.sh && build_program && cp "$program" ${work}/lab`);
   node = await startWithStandIn();
   for (const part of ["upstream", "lab"]) {
     node.put(path.join(work, part), `/srv/${part}`);
@@ -58,7 +56,7 @@ beforeAll(async () => {
   );
   // Apache is missing on this machine, and not needed.
   node.check("dpkg --install --force-depends /srv/packages/smt.deb");
-  node.check("mariadb-install-db --user=mysql --datadir=/srv/database --skip-test-db");
+  await putDatabase(node, "/srv/database", "empty");
   node.check(`setsid mariadbd --no-defaults --user=mysql --datadir=/srv/database --skip-networking \
     --socket=/run/mysqld/mysqld.sock >/run/mariadbd.log 2>&1 &
     for i in $(seq 100); do mysqladmin ping >/dev/null 2>&1 && exit 0; sleep 0.2; done; cat /run/mariadbd.log; exit 1`);

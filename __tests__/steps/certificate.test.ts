@@ -515,11 +515,10 @@ describe("certificate/install", () => {
     const ca = authority();
     const certificate = signed(ca, request(ca));
     // Ends before every exchange of a name, one run after the other.
-    node.write(
+    node.writeCommand(
       "/usr/local/sbin/mv",
-      `count=$(cat /run/count 2>/dev/null || echo 0); [ $count -gt 0 ] || exit 1; echo $((count - 1)) >/run/count; exec /bin/mv "$@"`,
+      `#!/bin/bash\ncount=$(cat /run/count 2>/dev/null || echo 0); [ $count -gt 0 ] || exit 1; echo $((count - 1)) >/run/count; exec /bin/mv "$@"`,
     );
-    node.check("sed -i '1i#!/bin/bash' /usr/local/sbin/mv && chmod 755 /usr/local/sbin/mv");
     const seen: string[] = [];
     for (let done = false, allowed = 0; !done; allowed++) {
       node.write("/run/count", String(allowed));

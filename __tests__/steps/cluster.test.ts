@@ -276,11 +276,10 @@ describe("cluster/join", () => {
     beforeEach(() => {
       join();
       node.write("/run/uptime", "33.90 7.00\n");
-      node.write(
+      node.writeCommand(
         "/usr/local/sbin/sleep",
         "#!/bin/bash\n# Stand-in for sleep, which notes how long.\necho $1 >>/run/slept\n",
       );
-      node.check("chmod 755 /usr/local/sbin/sleep");
     });
 
     test("after a fencing starts the cluster once the fencing is known", () => {

@@ -10,10 +10,8 @@ let node: TestNode;
 afterEach(() => node.stop());
 
 /** Replaces a command of the node. */
-function replace(command: string, script: string): void {
-  node.write(`/usr/local/sbin/${command}`, `#!/bin/bash\n${script}\n`);
-  node.check(`chmod 755 /usr/local/sbin/${command}`);
-}
+const replace = (command: string, script: string): void =>
+  node.writeCommand(`/usr/local/sbin/${command}`, `#!/bin/bash\n${script}\n`);
 /** Changes the step, or a library that it uses. */
 const change = (file: string, script: string): string => node.check(`sed -i '${script}' /usr/local/lib/smt-ha/${file}`);
 

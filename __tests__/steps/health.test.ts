@@ -1,5 +1,5 @@
 import * as fs from "fs";
-import { DatabaseNode, databaseFiles, DatabaseStack, sharedFolder } from "../support/databaseNode";
+import { DatabaseNode, DatabaseStack, sharedFolder } from "../support/databaseNode";
 import { pageSettings } from "../support/healthPage";
 import { succeed } from "../support/node";
 
@@ -28,9 +28,8 @@ const healthy = "still alive\n200";
 beforeAll(async () => {
   shared = sharedFolder();
   fs.chmodSync(shared, 0o755);
-  await databaseFiles(shared, "files");
   for (const number of [1, 2]) {
-    nodes.push(await DatabaseNode.start(number, shared, "files"));
+    nodes.push(await DatabaseNode.start(number, shared));
   }
   nodes[0].node.connect(nodes[1].node);
   const { failed } = await new DatabaseStack().up(nodes);

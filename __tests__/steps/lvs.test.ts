@@ -99,11 +99,10 @@ describe("realserver/address", () => {
   test("does not replace an address that is there, since an old kernel would refuse", () => {
     give("192.0.2.10", "gate");
     node.check("mv /sbin/ip /sbin/ip.real");
-    node.write(
+    node.writeCommand(
       "/sbin/ip",
       `#!/bin/sh\ncase "$*" in *" replace "*) echo "RTNETLINK answers: File exists" >&2; exit 2 ;; esac\nexec /sbin/ip.real "$@"\n`,
     );
-    node.check("chmod 755 /sbin/ip");
     expect(give("192.0.2.10", "gate")).toBe("");
     expect(addresses()).toEqual(["192.0.2.10/32"]);
   });
@@ -131,8 +130,8 @@ describe("director/configure on an SMT node", () => {
   };
   beforeEach(() => {
     // ldirectord, asked for its status while it does not run.
-    node.write("/usr/local/sbin/ldirectord", '#!/bin/sh\n[ "$2" = status ] && exit 3\n');
-    node.check("chmod 755 /usr/local/sbin/ldirectord && mkdir -p /etc/ha.d");
+    node.writeCommand("/usr/local/sbin/ldirectord", '#!/bin/sh\n[ "$2" = status ] && exit 3\n');
+    node.check("mkdir -p /etc/ha.d");
     // As its package leaves it.
     node.write("/run/doubles/enabled/ldirectord", "");
   });

@@ -120,8 +120,7 @@ test("node/packages names the modules that the running kernel lacks once their p
     node.write(`/run/doubles/lacks-module-${name}`, "");
   }
   // As if all packages were there.
-  node.write("/usr/local/sbin/dpkg-query", "#!/bin/bash\nprintf 'ii '\n");
-  node.check("chmod 755 /usr/local/sbin/dpkg-query");
+  node.writeCommand("/usr/local/sbin/dpkg-query", "#!/bin/bash\nshift 3; printf 'ii %s\\n' \"$@\"\n");
   const { code, stderr } = node.step("node/packages", { role: "smt" });
   expect(code).toBe(1);
   expect(stderr).toMatch(

@@ -8,10 +8,7 @@ beforeEach(async () => {
 });
 afterEach(() => node.stop());
 
-const executable = (file: string, text: string): void => {
-  node.write(file, text);
-  node.check(`chmod 755 ${file}`);
-};
+const executable = (file: string, text: string): void => node.writeCommand(file, text);
 /** The shared file system: one in memory, of which grep says that /proc/mounts calls it OCFS2 (the kernel may have none). */
 const mountShared = (size = "64m"): void => {
   node.check(`mkdir -p /smt && mount -t tmpfs -o size=${size},mode=755 shared /smt`);

@@ -19,10 +19,8 @@ async function start(args: TestNodeArgs = {}): Promise<void> {
 /** Changes the step. */
 const change = (script: string): string => node.check(`sed -i '${script}' /usr/local/lib/smt-ha/steps/node/status`);
 /** Replaces a command of the node. */
-function replace(command: string, script: string): void {
-  node.write(`/usr/local/sbin/${command}`, `#!/bin/bash\n${script}\n`);
-  node.check(`chmod 755 /usr/local/sbin/${command}`);
-}
+const replace = (command: string, script: string): void =>
+  node.writeCommand(`/usr/local/sbin/${command}`, `#!/bin/bash\n${script}\n`);
 
 function document(): Record<string, unknown> {
   const { code, stdout, stderr } = node.step("node/status");

@@ -114,8 +114,7 @@ test("node/system-disk fails if the partition does not grow, and says where the 
   mount("ext4", "p2");
   disk.grow(2048);
   const before = table();
-  node.write("/usr/local/sbin/partx", "#!/bin/sh\n");
-  node.check("chmod 755 /usr/local/sbin/partx");
+  node.writeCommand("/usr/local/sbin/partx", "#!/bin/sh\n");
   const { code, stderr } = grow();
   expect(code).toBe(1);
   expect(stderr).toContain(
@@ -232,8 +231,10 @@ describe("node/system-disk leaves as it is, and says why and what to do:", () =>
     await start(boot, { platform: "sles11" });
     mount("ext4", "p2");
     disk.grow(2048);
-    node.write("/usr/local/sbin/sfdisk", "#!/bin/sh\n[ \"$1\" = --version ] && echo 'sfdisk (util-linux-ng 2.16)'\n");
-    node.check("chmod 755 /usr/local/sbin/sfdisk");
+    node.writeCommand(
+      "/usr/local/sbin/sfdisk",
+      "#!/bin/sh\n[ \"$1\" = --version ] && echo 'sfdisk (util-linux-ng 2.16)'\n",
+    );
     untouched(`the node has no sfdisk of util-linux 2.32 or newer, so ${name("p2")} can't grow while it is mounted`);
   });
 });

@@ -6,35 +6,14 @@ import { MysqlMasterPair } from "../../components/mysqlMasterPair";
 import { type Platform, platforms } from "../../components/platform";
 import type { StepArgs, StepNode } from "../../components/remoteHost";
 import { commandLine, sections } from "../../components/stepCommand";
-import { TestNode } from "./node";
-
-/**
- * What the stand-in for systemctl runs to start the database: the real server, in little memory. It ends with the
- * node.
- */
-const startDatabase = `
-if [ -f /run/mysqld/pid ]; then
-  kill "$(cat /run/mysqld/pid)"
-  while [ -f /run/mysqld/pid ]; do sleep 0.05; done
-fi
-mkdir -p /run/mysqld && chown mysql /run/mysqld
-setsid mariadbd --user=mysql --pid-file=/run/mysqld/pid --innodb-buffer-pool-size=16M --performance-schema=0 \\
-  >>/var/log/mariadbd.log 2>&1 </dev/null 3>&- 9>&- &
-until [ -S /run/mysqld/mysqld.sock ] && mysqladmin ping >/dev/null 2>&1; do sleep 0.05; done
-`;
+import { putDatabase, startDatabase } from "./databaseFiles";
+import { succeed, TestNode } from "./node";
 
 /** Answers that /smt is mounted: this machine's kernel need not have OCFS2. */
 const grepWithMount = `#!/bin/bash
 # Stand-in for grep, for what is asked about the shared file system's mount.
 case "$*" in "-q  /smt ocfs2  /proc/mounts") exit 0 ;; esac
 exec /usr/bin/grep "$@"
-`;
-
-/** Tables of SMT, as far as a test needs them. */
-const smtTables = `CREATE DATABASE smt; USE smt;
-CREATE TABLE Clients (ID INT AUTO_INCREMENT UNIQUE KEY, GUID CHAR(50) PRIMARY KEY, HOSTNAME VARCHAR(100)) ENGINE=InnoDB;
-CREATE TABLE Registration (GUID CHAR(50) NOT NULL, PRODUCTID INT NOT NULL, PRIMARY KEY (GUID, PRODUCTID)) ENGINE=InnoDB;
-CREATE TABLE Catalogs (ID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(200) NOT NULL UNIQUE) ENGINE=MyISAM;
 `;
 
 /** A node with a database: MariaDB's real server, and SMT's tables in it. */
@@ -45,14 +24,13 @@ export class DatabaseNode {
     readonly node: TestNode,
   ) {}
 
-  /** @param files a directory with a database's files, made by `databaseFiles` */
-  static async start(number: number, shared: string, files: string): Promise<DatabaseNode> {
+  static async start(number: number, shared: string): Promise<DatabaseNode> {
     const name = `node${number}`;
     const address = `192.0.2.${10 + number}`;
     const node = await TestNode.start({ name, address, shared });
-    node.write("/usr/local/sbin/grep", grepWithMount);
+    node.writeCommand("/usr/local/sbin/grep", grepWithMount);
     node.write("/run/doubles/start-mariadb", startDatabase);
-    node.check(`chmod 755 /usr/local/sbin/grep && cp -a /smt/${files} /var/lib/mysql`);
+    await putDatabase(node, "/var/lib/mysql", "tables");
     node.check("bash /run/doubles/start-mariadb");
     return new DatabaseNode(name, address, node);
   }
@@ -80,25 +58,24 @@ export class DatabaseNode {
     return this.sql("SELECT GUID FROM Clients ORDER BY GUID").split("\n").filter(Boolean);
   }
 
+  /** Waits until it has exactly these clients, for 20 seconds at most; in the server, since a client costs more than the wait. */
+  async awaitClients(guids: readonly string[]): Promise<void> {
+    const found = "SELECT COALESCE(GROUP_CONCAT(GUID ORDER BY GUID), '') FROM Clients";
+    const statements = `DELIMITER //
+      BEGIN NOT ATOMIC
+        DECLARE tries INT DEFAULT 0;
+        WHILE (${found}) <> '${guids.join()}' AND tries < 200 DO
+          DO SLEEP(0.1);
+          SET tries = tries + 1;
+        END WHILE;
+      END//`;
+    succeed(await this.node.runAside("mysql smt", statements));
+  }
+
   /** A field of SHOW SLAVE STATUS. */
   link(field: string): string {
     const status = this.node.check("mysql -e 'SHOW SLAVE STATUS\\G'");
     return new RegExp(`^ *${field}: (.*)$`, "m").exec(status)?.[1] ?? "";
-  }
-}
-
-/** Makes the files of an empty database with SMT's tables, in a directory of this name in the shared directory. */
-export async function databaseFiles(shared: string, name: string): Promise<void> {
-  const node = await TestNode.start({ shared });
-  try {
-    node.write("/run/doubles/start-mariadb", startDatabase);
-    node.write("/etc/mysql/mariadb.conf.d/99-test.cnf", "[mysqld]\ninnodb_log_file_size=4M\n");
-    node.check("mariadb-install-db --user=mysql --skip-test-db --auth-root-authentication-method=socket");
-    node.check("bash /run/doubles/start-mariadb");
-    node.check("mysql", smtTables);
-    node.check(`mysqladmin shutdown && cp -a /var/lib/mysql /smt/${name}`);
-  } finally {
-    await node.stop();
   }
 }
 

@@ -1,19 +1,16 @@
 import * as fs from "fs";
-import { DatabaseNode, databaseFiles, DatabaseStack, sharedFolder } from "./databaseNode";
+import { DatabaseNode, DatabaseStack, sharedFolder } from "./databaseNode";
 
 // The databases of a test file, and the stack that they are in. Each file of tests has its own.
 
 // Real servers start, stop and wait for each other.
 jest.setTimeout(300_000);
 
-const files = "smt-files";
-
 /** What the nodes have as /smt. */
 export const shared = sharedFolder();
 export const nodes: DatabaseNode[] = [];
 export const stack = new DatabaseStack();
 
-beforeAll(() => databaseFiles(shared, files));
 afterAll(async () => {
   await Promise.all(nodes.map(({ node }) => node.stop()));
   fs.rmSync(shared, { recursive: true });
@@ -22,7 +19,7 @@ afterAll(async () => {
 /** Adds a fresh node, or puts one in the place of a node that is lost. */
 export async function startNode(number: number): Promise<void> {
   await nodes[number - 1]?.node.stop();
-  const fresh = await DatabaseNode.start(number, shared, files);
+  const fresh = await DatabaseNode.start(number, shared);
   nodes[number - 1] = fresh;
   stack.forget(fresh.name);
   nodes.find((other) => other !== fresh)?.node.connect(fresh.node);
@@ -44,10 +41,9 @@ export const stepsOf = (names: string, steps: string): string[] =>
 
 /** Expects that all nodes have exactly these clients, soon. */
 export async function allHave(...guids: string[]): Promise<void> {
-  const wanted = JSON.stringify(nodes.map(() => [...guids].sort()));
+  const sorted = [...guids].sort();
+  await Promise.all(nodes.map((node) => node.awaitClients(sorted)));
+  const wanted = JSON.stringify(nodes.map(() => sorted));
   const found = (): string => JSON.stringify(nodes.map((node) => node.clients()));
-  for (let tries = 0; found() !== wanted && tries < 200; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
   expect([found(), ...nodes.map((node) => node.link("Last_Error"))]).toEqual([wanted, ...nodes.map(() => "")]);
 }

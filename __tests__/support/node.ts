@@ -1,4 +1,4 @@
-import { ChildProcess, execFile, spawn, spawnSync } from "child_process";
+import { ChildProcess, execFile, execFileSync, spawn, spawnSync } from "child_process";
 import * as fs from "fs";
 import * as path from "path";
 import { promisify } from "util";
@@ -10,7 +10,9 @@ import { memoryDirectory, removeLeftovers } from "./memory";
 export const filesFolder = path.join(__dirname, "../../files");
 
 /** Where prepareNodes, which Jest runs first, has put what the nodes of a platform have in common. */
-const layer = (platform: PlatformName): string => path.join(process.env.SMT_HA_TEST_NODES ?? "", platform);
+const layer = (platform: PlatformName): string => path.join(nodesFolder(), platform);
+/** A directory in memory, for what lasts as long as this run of the tests. */
+export const nodesFolder = (): string => process.env.SMT_HA_TEST_NODES ?? "";
 
 /** Makes what all nodes of a platform have in common, once for all tests. They need root, which others do without. */
 export async function prepareNodes(): Promise<void> {
@@ -75,6 +77,8 @@ export class TestNode {
   private constructor(
     private readonly process: ChildProcess,
     private readonly pid: string,
+    /** What the node has on its disk, as this machine sees it. */
+    private readonly upper: string,
     platform: PlatformName,
   ) {
     this.ended = new Promise((resolve) => process.once("close", resolve));
@@ -95,23 +99,43 @@ export class TestNode {
     if (process.getuid?.() !== 0) {
       throw new Error("tests of the node-side files need root, for namespaces and loop devices: run them with sudo");
     }
+    const own = fs.mkdtempSync(path.join(nodesFolder(), "node-"));
+    const upper = path.join(own, "upper");
+    const work = path.join(own, "work");
+    fs.mkdirSync(upper);
+    fs.mkdirSync(work);
+    fs.writeFileSync(
+      path.join(own, "mounts"),
+      [
+        `node /mnt overlay lowerdir=${layer(platform)}/upper:/,upperdir=${upper},workdir=${work}`,
+        "proc /mnt/proc proc defaults",
+        "/sys /mnt/sys none bind",
+        "run /mnt/run tmpfs defaults",
+        "shm /mnt/dev/shm tmpfs defaults",
+        ...(shared ? [`${shared} /mnt/smt none bind,X-mount.mkdir`] : []),
+        "",
+      ].join("\n"),
+    );
     const namespaces = ["--mount", "--uts", "--net", "--pid", "--fork", "--kill-child"];
-    const child = spawn("unshare", [
-      ...namespaces,
-      path.join(__dirname, "start-node"),
-      name,
-      address,
-      layer(platform),
-      ...(shared ? [shared] : []),
-    ]);
+    const script = path.join(__dirname, "start-node");
+    const child = spawn("unshare", [...namespaces, script, name, address, path.join(own, "mounts")]);
+    child.once("close", () => fs.rmSync(own, { recursive: true }));
     const pid = await new Promise<string>((resolve, reject) => {
+      let output = "";
       let errors = "";
       child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
-      child.stdout.once("data", (text: Buffer) => resolve(text.toString().trim()));
+      child.stdout.on("data", (text: Buffer) => {
+        output += text.toString();
+        // The empty line comes back once the node is in its new root: until then it has that of the machine.
+        if (output.endsWith("\n\n")) {
+          resolve(output.trim());
+        }
+      });
+      child.stdin.write("\n");
       child.once("error", reject);
       child.once("exit", () => reject(new Error(`no test node on this machine: ${errors}`)));
     });
-    return new TestNode(child, pid, platform);
+    return new TestNode(child, pid, upper, platform);
   }
 
   /** Puts the node on the same network as another one. */
@@ -137,9 +161,9 @@ export class TestNode {
     await this.ended;
   }
 
-  /** Copies a file or directory of this machine to the node. */
+  /** Copies a file or directory of this machine to the node, with its owner. */
   put(from: string, to: string): void {
-    fs.cpSync(from, `/proc/${this.pid}/root${to}`, { recursive: true });
+    execFileSync("cp", ["--archive", "--no-target-directory", from, this.outside(to)]);
   }
 
   /** Runs a shell command as a login over SSH would. */
@@ -188,28 +212,61 @@ export class TestNode {
   }
 
   read(file: string): string {
-    return this.check(`cat ${file}`);
+    return fs.readFileSync(this.outside(file), "utf8");
   }
 
   write(file: string, text: string): void {
-    const directory = path.dirname(file);
-    this.check(`{ [ -d ${directory} ] || mkdir -p ${directory}; } && cat >${file}`, text);
+    const place = this.outside(file);
+    fs.mkdirSync(path.dirname(place), { recursive: true });
+    fs.writeFileSync(place, text);
+  }
+
+  /** Writes a command that the node can run. */
+  writeCommand(file: string, text: string): void {
+    this.write(file, text);
+    fs.chmodSync(this.outside(file), 0o755);
   }
 
   /** Calls of the stand-ins since the last time, without those that only ask. */
   calls(): string[] {
-    const calls = this.check("cd /run/doubles && if [ -e calls ]; then cat calls && rm calls; fi").split("\n");
+    const file = this.outside("/run/doubles/calls");
+    if (!fs.existsSync(file)) {
+      return [];
+    }
+    const calls = fs.readFileSync(file, "utf8").split("\n");
+    fs.rmSync(file);
     return calls.filter((call) => call && !/ is-| -m session/.test(call));
   }
 
   /** Files on the node's disk with this text. */
   filesWith(text: string): string[] {
-    const upper = `/proc/${this.process.pid}/root/mnt/upper`;
-    const { stdout } = spawnSync("grep", ["-rlF", text, upper], { encoding: "utf8" });
+    const { stdout } = spawnSync("grep", ["-rlF", text, this.upper], { encoding: "utf8" });
     return stdout
       .split("\n")
       .filter(Boolean)
-      .map((file) => file.slice(upper.length));
+      .map((file) => file.slice(this.upper.length));
+  }
+
+  /**
+   * Where this machine finds a file of the node, without a process on the node. Absolute links lead into the node's root, as
+   * they do there.
+   */
+  private outside(file: string): string {
+    const root = `/proc/${this.pid}/root`;
+    const parts = file.split("/").filter(Boolean);
+    let found = "/";
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      const next = path.join(found, part);
+      const link = fs.lstatSync(root + next, { throwIfNoEntry: false })?.isSymbolicLink();
+      if (link) {
+        const target = fs.readlinkSync(root + next);
+        found = target.startsWith("/") ? "/" : found;
+        parts.unshift(...target.split("/").filter(Boolean));
+      } else {
+        found = next;
+      }
+    }
+    return root + found;
   }
 
   private enter(command: string): string[] {

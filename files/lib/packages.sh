@@ -17,20 +17,26 @@ modules_lacking() {
   done
 }
 
+# packages_missing PACKAGE...: those that are not installed, a line each. In one question, since each reads the whole database of
+# the packages.
+packages_missing() {
+  local package found
+  found=$(packages_found "$@")
+  for package; do
+    case $'\n'$found$'\n' in *$'\n'"$package"$'\n'*) ;; *) echo "$package" ;; esac
+  done
+}
+
 # install_missing PACKAGE...: installs those that are missing.
 install_missing() {
-  local package missing=
-  for package in "$@"; do
-    package_installed "$package" || missing="$missing $package"
-  done
-  if [ -n "$missing" ]; then
-    say "installing$missing"
-    # shellcheck disable=SC2086 # a list
-    packages_install $missing || fail "these packages could not be installed:$missing" \
-      "check the node's package sources and its network, then run 'pulumi up' again"
-  fi
-  for package in "$@"; do
-    package_installed "$package" || fail "package $package is still missing" \
-      "install it by hand; $STEP_LOG shows what the package manager printed"
-  done
+  local missing
+  missing=$(packages_missing "$@" | paste -s -d ' ')
+  [ -n "$missing" ] || return 0
+  say "installing $missing"
+  # shellcheck disable=SC2086 # a list
+  packages_install $missing || fail "these packages could not be installed: $missing" \
+    "check the node's package sources and its network, then run 'pulumi up' again"
+  missing=$(packages_missing "$@" | paste -s -d ' ')
+  [ -z "$missing" ] || fail "packages are still missing: $missing" \
+    "install them by hand; $STEP_LOG shows what the package manager printed"
 }

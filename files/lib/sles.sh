@@ -19,7 +19,8 @@ SERVER_KEY=/etc/ssl/servercerts/serverkey.pem
 # unattended_hold: nothing. YaST's automatic update is off unless an administrator turns it on, and holds no single package.
 unattended_hold() { :; }
 
-package_installed() { rpm -q --quiet "$1"; }
+# packages_found PACKAGE...: those that are installed, a line each. rpm has a sentence for each of the others.
+packages_found() { { rpm -q --qf '%{NAME}\n' "$@" || true; } | sed '/ /d'; }
 
 # zypper_unlocked ARGUMENT...: waits while another program, such as PackageKit, holds zypper's lock (exit code 7).
 zypper_unlocked() {
@@ -72,11 +73,10 @@ runs_smt() { case " $1 " in *' smt '*) ;; *) return 1 ;; esac }
 
 # sles_lacks ROLES: what a node of these roles needs on SLES and packages_install can't provide, a line each.
 sles_lacks() {
-  local package missing='' found product lacking
+  local package missing found product lacking
   # Those that a later step installs count too.
-  for package in $(packages_of "$1") $(! runs_smt "$1" || echo "$SMT_PACKAGES"); do
-    package_installed "$package" || missing="$missing $package"
-  done
+  # shellcheck disable=SC2046 # a list
+  missing=$(packages_missing $(packages_of "$1") $(! runs_smt "$1" || echo "$SMT_PACKAGES"))
   if [ -n "$missing" ]; then
     # A table: "  | name | summary | type". On SLES 12, zypper ends with exit code 104 if it finds nothing.
     # shellcheck disable=SC2086 # a list

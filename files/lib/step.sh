@@ -1,14 +1,18 @@
 # What every step starts with: options, inputs, progress and failures.
 # shellcheck shell=bash
 set -eEuo pipefail
-# shellcheck source=files/platform/debian12.sh
+# Not followed: each platform's file is checked by itself, and from every step that takes longer than all the rest.
+# shellcheck source=/dev/null
 . "$SMT_HA/platform.sh"
 yield_to_services
 
 # option NAME [DEFAULT]: the value given as --NAME; without a default the option is required.
 option() {
+  local value
   if [ -f "$STEP_DIR/options/$1" ]; then
-    cat "$STEP_DIR/options/$1"
+    # No process: read fails at the end of the file, which is where the value ends.
+    IFS= read -r -d '' value <"$STEP_DIR/options/$1" || true
+    printf '%s' "$value"
   elif [ $# -ge 2 ]; then
     printf '%s' "$2"
   else
@@ -29,11 +33,18 @@ has_input() { [ -f "$STEP_DIR/inputs/$1" ]; }
 result() { cat >"$STEP_DIR/result"; }
 
 # say TEXT: a line of progress.
-say() { report "$(uname -n): $STEP: $1"; }
+say() {
+  local node
+  # As "uname -n" prints it.
+  read -r node </proc/sys/kernel/hostname
+  report "$node: $STEP: $1"
+}
 
-# report TEXT: to the runner's stderr and to the log. Not to stdout, because $(...) would capture it. Not through
-# /dev/fd/3: sshd can give a socket as stderr, and a socket can't be opened by name.
-report() { printf '%s\n' "$1" | tee -a "$STEP_LOG" >&3; }
+# report TEXT: to the runner's stderr and to the log. Not to stdout, because $(...) would capture it.
+report() {
+  printf '%s\n' "$1" >&3
+  printf '%s\n' "$1" >>"$STEP_LOG"
+}
 
 # fail CAUSE FIX: ends the step with an error that names node, step, cause, fix and log.
 fail() {
@@ -97,12 +108,14 @@ exclusively() {
 # install_file MODE FILE [OWNER:GROUP [PART]] < TEXT: replaces FILE as a whole, if it differs. PART is what is ours of a file that
 # others change too; see ours.
 install_file() {
-  local new
+  local new access
   new=$(mktemp "$2.XXXXXX")
   cat >"$new"
   chmod "$1" "$new"
   chown "${3:-root:root}" "$new"
-  if [ -f "$2" ] && cmp -s "$new" "$2" && [ "$(stat -c %a:%u:%g "$2")" = "$(stat -c %a:%u:%g "$new")" ]; then
+  # A line for each of the two.
+  if [ -f "$2" ] && cmp -s "$new" "$2" && access=$(stat -c %a:%u:%g "$new" "$2") &&
+    [ "${access%$'\n'*}" = "${access#*$'\n'}" ]; then
     rm -f "$new"
   else
     mv -f "$new" "$2"

@@ -48,7 +48,10 @@ Unattended-Upgrade::Automatic-Reboot "false";
 END
 }
 
-package_installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = 'ii ' ]; }
+# packages_found PACKAGE...: those that are installed, a line each.
+packages_found() {
+  { dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null || true; } | sed -n 's/^ii //p'
+}
 
 # lists_update: apt-daily holds the lists' lock for minutes after a boot, and "update" has no timeout for it.
 lists_update() {

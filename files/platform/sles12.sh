@@ -50,7 +50,7 @@ smt_database_prepare() { :; }
 # smt_schema_upgrade: changes SMT's tables if its new package needs that. SMT would do so when it starts next, and two nodes
 # that started at the same time would both do it.
 smt_schema_upgrade() {
-  ! package_installed smt || { service_start "$DATABASE_SERVICE" && smt-schema-upgrade --yes </dev/null; }
+  [ -z "$(packages_found smt)" ] || { service_start "$DATABASE_SERVICE" && smt-schema-upgrade --yes </dev/null; }
 }
 
 # smt_schedule_create: makes the file of the nightly jobs, as the package does when it is installed.
