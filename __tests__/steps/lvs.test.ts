@@ -300,6 +300,10 @@ describe("the resource agent table", () => {
     expect(agent("monitor")).toBe("7\n");
     expect(agent("start")).toBe("0\n");
     const full = [...servers(443, "11", "12"), ...servers(80, "11", "12")];
+    // On a busy machine, the second server may need longer than a start waits for it.
+    for (let again = 0; again < 20 && table().length < full.length + 3; again++) {
+      expect(agent("stop") + agent("start")).toBe("0\n0\n");
+    }
     expect(table()).toEqual([mail, virtual(443), virtual(80), ...full]);
     expect(agent("monitor")).toBe("0\n");
     // A restart by the cluster, which may not know that it runs: the clients keep the table.

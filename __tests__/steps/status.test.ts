@@ -296,9 +296,9 @@ describe("a real server", () => {
     );
     expect(changed()).toEqual([
       { file: "/etc/hosts", how: "content", steps: ["node-hosts"] },
+      { file: "/etc/both", how: "content", steps: ["test-one", "test-two"] },
       { file: "/etc/first", how: "content", steps: ["test-one"] },
       { file: "/etc/key", how: "rights", steps: ["test-one"] },
-      { file: "/etc/both", how: "content", steps: ["test-one", "test-two"] },
       { file: "/etc/second", how: "gone", steps: ["test-two"] },
     ]);
     // What restores them: the steps again.
