@@ -70,7 +70,7 @@ const good = "/root/verify.crt: OK";
 const startApache = (): void => {
   node.write(
     "/run/doubles/reload-apache2",
-    `pkill -f 'openssl s_serve[r]' || true
+    `while pkill -f 'openssl s_serve[r]'; do sleep 0.1; done
      setsid openssl s_server -quiet -www -accept 443 -cert /etc/ssl/private/smt-ha.pem -key /etc/ssl/private/smt-ha.key </dev/null >/dev/null 2>&1 3>&- &
      for i in $(seq 100); do timeout 5 bash -c ': </dev/tcp/127.0.0.1/443' && exit 0; sleep 0.1; done 2>/dev/null
      exit 1`,

@@ -170,6 +170,7 @@ echo free | install_file 644 /etc/free root:root ''
 echo short | install_file 644 /etc/short
 echo found >/etc/found
 ours /etc/found
+ours /etc/whole
 echo more >>/etc/whole
 rm /etc/short`;
     // Written, and as it was.
@@ -179,9 +180,9 @@ rm /etc/short`;
       expect(mark).toMatch(/^[0-9a-f]{16}$/);
       expect(files).toEqual(
         [
-          ["hush\nmore\n", "600:0:0", "/etc/whole", "p"],
-          ["ours=2\n", "644:0:0", "/etc/mixed", "/^ours=/p"],
           ["found\n", "644:0:0", "/etc/found", "p"],
+          ["ours=2\n", "644:0:0", "/etc/mixed", "/^ours=/p"],
+          ["hush\nmore\n", "600:0:0", "/etc/whole", "p"],
         ].map(([text, ...more]) => [crypto.createHash("sha256").update(text).digest("hex"), ...more].join("\t")),
       );
     });
