@@ -52,7 +52,7 @@ const parts = {
  * and one more, planned work on each node, another root CA, ten resets, lost nodes, clients that register, and every fault
  * under load.
  */
-const usual = "interruptions disk cluster service database changes some-faults sles production machines";
+const usual = "interruptions disk cluster service database changes sles production machines";
 const wanted = (process.env.PARTS || usual).split(" ");
 
 beforeAll(() => {

@@ -1,12 +1,12 @@
 import { again, Aside } from "./lab";
 
 /**
- * What a node makes of the others, once a second: the cluster's members, and the real servers with their weights. By two
- * short programs, because the cluster's own commands take an emulated node half a second each.
+ * What a node makes of the others: each new membership as corosync logs it, and once a second the real servers with their
+ * weights. It asks no daemon: corosync answers at the priority at which it has to pass the token on.
  */
-const look = `while :; do
-  members=$(corosync-cmapctl runtime.members | sed -n 's/.*\\.\\([0-9]*\\)\\.status.*= /\\1 /p')
-  [ -z "$members" ] || echo $members $(sed -n 's/ -> *\\(\\S*\\) *\\S* *\\(\\S*\\).*/\\1 \\2/p' /proc/net/ip_vs)
+const look = `journalctl --follow --lines 0 --output cat --unit corosync --grep 'Members.[0-9]+.:' &
+while :; do
+  echo table $(sed -n 's/ *-> *\\(\\S*\\) *\\S* *\\(\\S*\\).*/\\1 \\2/p' /proc/net/ip_vs)
   sleep 1
 done 2>/dev/null`;
 
@@ -27,8 +27,8 @@ export class Watch {
         .stop()
         .map((line) => /^(\d+) (.*)$/.exec(line)!)
         .map(([, time, view]) => ({ time: Number(time), view }));
-      const before = views.filter(({ time }) => time <= start).at(-1);
-      return before && views.find(({ time, view }) => time > start && view !== before.view)?.time;
+      const before = views.filter(({ time }) => time <= start).at(-1)?.view;
+      return views.find(({ time, view }) => time > start && view !== before)?.time;
     });
     return times.filter((time) => time !== undefined).sort((a, b) => a - b)[0];
   }
