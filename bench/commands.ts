@@ -1,4 +1,5 @@
 import { spawn } from "child_process";
+import { once } from "events";
 import * as fs from "fs";
 import * as os from "os";
 import * as path from "path";
@@ -59,12 +60,14 @@ export async function runRecorded(command: readonly string[]): Promise<Ended & {
   try {
     await run(["mkfifo", "-m", "600", pipe]);
     const arrivals: Arrival[] = [];
-    const reader = createInterface(fs.createReadStream(pipe));
+    const events = fs.createReadStream(pipe);
+    const opened = once(events, "open");
+    const reader = createInterface(events);
     reader.on("line", (line) => arrivals.push({ at: Date.now(), event: JSON.parse(line) as EngineEvent }));
-    const read = new Promise((resolve) => reader.once("close", resolve));
+    const read = once(reader, "close");
     // Without the variable, Pulumi hides this option. Its Automation API does the same.
     const ended = await run([...command, "--event-log", pipe], "", { PULUMI_DEBUG_COMMANDS: "true" }).finally(() =>
-      release(pipe),
+      release(pipe, opened),
     );
     await read;
     return { ...ended, arrivals };
@@ -73,13 +76,13 @@ export async function runRecorded(command: readonly string[]): Promise<Ended & {
   }
 }
 
-/** Ends a reader that still waits for a writer: a command that failed early has never opened the pipe. */
-function release(pipe: string): void {
-  try {
-    fs.closeSync(fs.openSync(pipe, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENXIO") {
-      throw error;
-    }
-  }
+/**
+ * Ends a reader that still waits for a writer: a command that failed early has never opened the pipe. The command can even end
+ * before the reader has begun to wait.
+ */
+async function release(pipe: string, opened: Promise<unknown>): Promise<void> {
+  // For both, or it would need a reader.
+  const writer = fs.openSync(pipe, fs.constants.O_RDWR);
+  await opened;
+  fs.closeSync(writer);
 }

@@ -707,7 +707,7 @@ describe("smt/mirror", () => {
   });
 
   test("does not wait for longer than it must, and leaves nothing behind that would keep the connection", () => {
-    program("sleep 5");
+    program("sleep 30");
     const { code, stdout, stderr } = mirror(1);
     expect([code, stdout]).toEqual([0, "still running\n"]);
     expect(stderr).toContain("it continues, and the nightly run takes over: /var/log/smt-ha/mirror.log\n");
