@@ -33,18 +33,25 @@ export function measured(measurement: Measurement): string {
   ].join("\n");
 }
 
-/** Writes docs/performance.md, its pictures, and the data that a later run compares itself with. */
-export function writeDocument(measurement: Measurement, root: string): void {
+/**
+ * Writes a part of docs/performance.md, and its data beside the others.
+ *
+ * @param name of the part, as the lines around it have it
+ * @returns the directory of the data
+ */
+export function writePart(root: string, name: string, content: string, dataFile: string, data: unknown): string {
   const text = fs.readFileSync(path.join(root, file), "utf8");
-  const part = {
-    file,
-    start: "<!-- measured -->\n\n",
-    end: "\n<!-- end of measured -->\n",
-    content: () => measured(measurement),
-  };
+  const part = { file, start: `<!-- ${name} -->\n\n`, end: `\n<!-- end of ${name} -->\n`, content: () => content };
   fs.writeFileSync(path.join(root, file), update(text, part));
   const directory = path.join(root, "docs/performance");
   fs.mkdirSync(directory, { recursive: true });
+  fs.writeFileSync(path.join(directory, dataFile), `${JSON.stringify(data, undefined, 1)}\n`);
+  return directory;
+}
+
+/** Writes docs/performance.md, its pictures, and the data that a later run compares itself with. */
+export function writeDocument(measurement: Measurement, root: string): void {
+  const directory = writePart(root, "measured", measured(measurement), "data.json", measurement);
   for (const name of Object.keys(titles) as readonly RunName[]) {
     const run = measurement.runs[name];
     fs.writeFileSync(
@@ -52,5 +59,4 @@ export function writeDocument(measurement: Measurement, root: string): void {
       picture(titles[name], run.steps, run.parts.stack ?? totalOf(run)),
     );
   }
-  fs.writeFileSync(path.join(directory, "data.json"), `${JSON.stringify(measurement, undefined, 1)}\n`);
 }

@@ -1,5 +1,5 @@
 import { changeQuestions, changesOf, restoring, type Change, type ChangeAnswer } from "./changes";
-import { subjects } from "./findings";
+import { untold } from "./findings";
 import { parseChanges } from "./nodeStatus";
 import { timeText } from "./overview";
 import { askNode, type NoAnswer } from "./question";
@@ -71,15 +71,7 @@ export async function drift({ stack, options, signal }: DriftArgs): Promise<numb
 function unansweredOf({ node, status }: ChangeAnswer & { readonly node: StackNode }): Unknown[] {
   return changeQuestions.flatMap((question) => {
     const said = status?.[question];
-    return said && "unknown" in said
-      ? [
-          {
-            node: node.name,
-            cause: `it can't tell ${subjects[question]}: ${said.unknown}`,
-            fix: `ask again; if it stays so, look on ${node.name}`,
-          },
-        ]
-      : [];
+    return said && "unknown" in said ? [{ node: node.name, ...untold(node.name, question, said.unknown) }] : [];
   });
 }
 

@@ -45,7 +45,7 @@ const day = 24 * 60 * 60 * 1000;
 const asksCluster: readonly Question[] = ["planned", "drift", "locking"];
 
 /** What the questions are about, for a reader. */
-export const subjects: Readonly<Record<Question, string>> = {
+const subjects: Readonly<Record<Question, string>> = {
   cluster: "the cluster's state",
   planned: "planned work",
   drift: "manual changes to the cluster's configuration",
@@ -525,13 +525,8 @@ class Findings {
         const said = status?.[question];
         const follows = asksCluster.includes(question) && (!this.clusterRuns(answer) || !this.inService(answer));
         if (said && "unknown" in said && !follows) {
-          this.add(
-            // A slow node needs longer to tell than a question may last, and keeps the answer for the next time.
-            question === "packages" ? "notice" : "warning",
-            node.name,
-            `it can't tell ${subjects[question]}: ${said.unknown}`,
-            question === "packages" ? "ask again in a minute" : `ask again; if it stays so, look on ${node.name}`,
-          );
+          const { cause, fix } = untold(node.name, question, said.unknown);
+          this.add(question === "packages" ? "notice" : "warning", node.name, cause, fix);
         }
       }
     }
@@ -554,6 +549,13 @@ const portsText = (ports: readonly number[]): string =>
   ports.length > 1 ? `the ports ${ports.join(" and ")}` : `port ${ports.join()}`;
 
 const backOn = (name: string): string => `take it back on ${name}: smt-ha node/resume`;
+
+/** What a node can't tell, and what to do. */
+export const untold = (node: string, question: Question, why: string): { cause: string; fix: string } => ({
+  cause: `it can't tell ${subjects[question]}: ${why}`,
+  // A slow node needs longer to tell of its packages than a question may last, and keeps the answer for the next time.
+  fix: question === "packages" ? "ask again in a minute" : `ask again; if it stays so, look on ${node}`,
+});
 
 /** The addresses of the servers that get new connections to a port. */
 export const takingIn = ({ services }: Known<"table">, port: number): string[] =>

@@ -3,30 +3,26 @@ import * as path from "path";
 import { archiveName, diagnose } from "../../cli/diagnose";
 import { Failure } from "../../cli/failure";
 import { filesOf } from "../support/archive";
-import { FakeSsh } from "../support/fakeSsh";
+import { commandOnNodes } from "../support/commandOnNodes";
 import { stackNodes, writeDocuments, type Changes } from "../support/nodeStatus";
 
-let ssh: FakeSsh;
-let stdout: string;
+const terminal = commandOnNodes();
 let output: string;
 beforeEach(() => {
-  ssh = new FakeSsh();
-  output = path.join(ssh.directory, "found.tar.gz");
-  stdout = "";
-  jest.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-  ssh.remove();
+  output = path.join(terminal.ssh.directory, "found.tar.gz");
 });
 
 const unreachable = "echo 'No route to host' >&2; exit 255";
 
 /** What the nodes answer. */
 function answer(sections: string, changes: Readonly<Record<string, Changes>> = {}, others = {}): void {
-  writeDocuments(ssh.directory, changes);
-  fs.writeFileSync(path.join(ssh.directory, "sections"), sections);
-  ssh.answer({ ...others, "* smt-ha node/status": "cat status-$node", "* smt-ha node/diagnose": "cat sections" });
+  writeDocuments(terminal.ssh.directory, changes);
+  fs.writeFileSync(path.join(terminal.ssh.directory, "sections"), sections);
+  terminal.ssh.answer({
+    ...others,
+    "* smt-ha node/status": "cat status-$node",
+    "* smt-ha node/diagnose": "cat sections",
+  });
 }
 
 const run = (secrets: readonly string[] = [], signal = new AbortController().signal): Promise<number> =>
@@ -53,8 +49,8 @@ test("packs what each node tells, with an index that begins with what is wrong",
   expect(page).toContain("<svg");
   expect(JSON.parse(json)).toMatchObject({ stack: "prod", findings: [{ level: "warning" }] });
   expect(fs.statSync(output).mode & 0o777).toBe(0o600);
-  expect(stdout).toContain(`stack prod: 1 warning\n${output}: begin with found/index.html\n`);
-  expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".new"))).toEqual([]);
+  expect(terminal.stdout).toContain(`stack prod: 1 warning\n${output}: begin with found/index.html\n`);
+  expect(fs.readdirSync(terminal.ssh.directory).filter((name) => name.endsWith(".new"))).toEqual([]);
 });
 
 test("the index loads nothing and runs nothing, and shows texts of the nodes as texts", async () => {
@@ -78,7 +74,7 @@ test("asks each node once for its state and once for the rest, all nodes at the 
     },
   );
   expect(await run()).toBe(0);
-  expect(ssh.calls.sort()).toEqual(
+  expect(terminal.ssh.calls.sort()).toEqual(
     ["node1", "node2", "node3"].flatMap((name) => [`${name}: smt-ha node/diagnose`, `${name}: smt-ha node/status`]),
   );
 });
@@ -91,7 +87,7 @@ test("a node that does not answer is an entry", async () => {
   expect(Object.keys(files).filter((file) => file.startsWith("node"))).toEqual(
     ["node1", "node3"].flatMap((node) => [`${node}/cluster/crm_mon.txt`, `${node}/smt/smt.conf.txt`]),
   );
-  expect(stdout).toContain("node2: nothing: does not answer: No route to host\n  fix:   start node2");
+  expect(terminal.stdout).toContain("node2: nothing: does not answer: No route to host\n  fix:   start node2");
 });
 
 test.each([
@@ -128,13 +124,13 @@ describe("a secret that the stack knows", () => {
     await run();
     const before = Object.values(filesOf(output)).join("");
     expect(planted.filter((secret) => !before.includes(secret))).toEqual([]);
-    stdout = "";
+    terminal.stdout = "";
     await run([password, key, "hush-longer", "hush-"]);
     const files = filesOf(output);
     const all = Object.values(files).join("");
     expect(planted.filter((secret) => all.includes(secret))).toEqual([]);
     expect(files["node1/cluster/x.txt"]).toBe("a [removed] b\n".repeat(planted.length));
-    expect(stdout).toContain("no [removed]");
+    expect(terminal.stdout).toContain("no [removed]");
   });
 
   test("is no part of a word where it is too short for that", async () => {
@@ -157,9 +153,9 @@ test("what can't be written is a failure, and leaves nothing", async () => {
   expect(missing).toBeInstanceOf(Failure);
   expect(String(missing)).toMatch(/smt-ha: diagnose not written\n {2}cause: ENOENT.*\n {2}fix: {3}name a file/);
 
-  output = path.join(ssh.directory, "found.tar.gz");
-  fs.mkdirSync(path.join(ssh.directory, "bin"));
-  const tar = path.join(ssh.directory, "bin/tar");
+  output = path.join(terminal.ssh.directory, "found.tar.gz");
+  fs.mkdirSync(path.join(terminal.ssh.directory, "bin"));
+  const tar = path.join(terminal.ssh.directory, "bin/tar");
   fs.writeFileSync(tar, "#!/bin/sh\necho 'no space left' >&2\nexit 2\n", { mode: 0o755 });
   const before = process.env.PATH;
   process.env.PATH = `${path.dirname(tar)}:${before}`;

@@ -1,18 +1,8 @@
 import { drift } from "../../cli/drift";
-import { FakeSsh } from "../support/fakeSsh";
+import { commandOnNodes } from "../support/commandOnNodes";
 import { stackNodes, writeDocuments, type Changes } from "../support/nodeStatus";
 
-let ssh: FakeSsh;
-let stdout: string;
-beforeEach(() => {
-  ssh = new FakeSsh();
-  stdout = "";
-  jest.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-  ssh.remove();
-});
+const terminal = commandOnNodes();
 
 const asks = "smt-ha node/status --only 'drift files'";
 
@@ -21,11 +11,11 @@ async function run(
   changes: Readonly<Record<string, Changes>> = {},
   { answers = {}, json = false }: { answers?: Readonly<Record<string, string>>; json?: boolean } = {},
 ): Promise<[number, string[]]> {
-  writeDocuments(ssh.directory, changes);
-  ssh.answer({ ...answers, "* smt-ha node/status *": "cat status-$node" });
+  writeDocuments(terminal.ssh.directory, changes);
+  terminal.ssh.answer({ ...answers, "* smt-ha node/status *": "cat status-$node" });
   const signal = new AbortController().signal;
   const code = await drift({ stack: { name: "prod", nodes: stackNodes }, options: { json }, signal });
-  return [code, stdout.split("\n")];
+  return [code, terminal.stdout.split("\n")];
 }
 
 const changed: Readonly<Record<string, Changes>> = {
@@ -49,7 +39,7 @@ test("nothing was changed: one line, and exit code 0", async () => {
   const [code, [line, ...more]] = await run();
   expect([code, more]).toEqual([0, [""]]);
   expect(line).toMatch(/^stack prod, \d{4}-\d\d-\d\d \d\d:\d\d UTC: nothing was changed by hand$/);
-  expect(ssh.calls.sort()).toEqual(["node1", "node2", "node3"].map((name) => `${name}: ${asks}`));
+  expect(terminal.ssh.calls.sort()).toEqual(["node1", "node2", "node3"].map((name) => `${name}: ${asks}`));
 });
 
 test("names what was changed, whose it is, and the commands that restore it", async () => {

@@ -4,25 +4,15 @@ import { Failure } from "../../cli/failure";
 import { parseNodeStatus } from "../../cli/nodeStatus";
 import { exitCodeOf, status, type StatusOptions } from "../../cli/status";
 import { parseExposition } from "../support/exposition";
-import { FakeSsh } from "../support/fakeSsh";
+import { commandOnNodes } from "../support/commandOnNodes";
 import { answers, stackNodes, writeDocuments, type Changes } from "../support/nodeStatus";
 
-let ssh: FakeSsh;
-let stdout: string;
-beforeEach(() => {
-  ssh = new FakeSsh();
-  stdout = "";
-  jest.spyOn(process.stdout, "write").mockImplementation((text) => Boolean((stdout += String(text))));
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-  ssh.remove();
-});
+const terminal = commandOnNodes();
 
 /** What the nodes answer: the tests' documents, with changes. */
 function documents(changes: Readonly<Record<string, Changes>> = {}): void {
-  writeDocuments(ssh.directory, changes);
-  ssh.answer({ "* smt-ha node/status": "cat status-$node" });
+  writeDocuments(terminal.ssh.directory, changes);
+  terminal.ssh.answer({ "* smt-ha node/status": "cat status-$node" });
 }
 
 const run = (options: StatusOptions = {}, signal = new AbortController().signal): Promise<number> =>
@@ -41,13 +31,15 @@ test.each<[string, Readonly<Record<string, Changes>>, number]>([
 test("asks each node once, with one command", async () => {
   documents();
   await run();
-  expect(ssh.calls.sort()).toEqual(["node1", "node2", "node3"].map((name) => `${name}: smt-ha node/status`));
+  expect(terminal.ssh.calls.sort()).toEqual(["node1", "node2", "node3"].map((name) => `${name}: smt-ha node/status`));
 });
 
 test("asks all nodes at the same time", async () => {
   documents();
   // Each waits until the others have been asked.
-  ssh.answer({ "* smt-ha node/status": "until [ $(wc -l <calls) = 3 ]; do sleep 0.1; done; cat status-$node" });
+  terminal.ssh.answer({
+    "* smt-ha node/status": "until [ $(wc -l <calls) = 3 ]; do sleep 0.1; done; cat status-$node",
+  });
   expect(await run()).toBe(0);
 });
 
@@ -73,23 +65,23 @@ test.each([
   ["it answers something else", "echo '{\"node\":1}'", 'answers in another form than this command knows: {"node":1}'],
 ])("a node is a row, and a warning, where %s", async (_, command, cause) => {
   documents();
-  ssh.answer({ "node2 smt-ha node/status": command, "* smt-ha node/status": "cat status-$node" });
+  terminal.ssh.answer({ "node2 smt-ha node/status": command, "* smt-ha node/status": "cat status-$node" });
   expect(await run()).toBe(1);
-  expect(stdout).toContain(`warning: node2: ${cause}`);
-  expect(stdout).toMatch(/^node2 +smt +online +\? /m);
-  expect(stdout).toMatch(/^node1 +smt +online +healthy /m);
+  expect(terminal.stdout).toContain(`warning: node2: ${cause}`);
+  expect(terminal.stdout).toMatch(/^node2 +smt +online +\? /m);
+  expect(terminal.stdout).toMatch(/^node1 +smt +online +healthy /m);
 });
 
 test("nothing is known where no node answers", async () => {
-  ssh.answer({ "* smt-ha node/status": "echo 'No route to host' >&2; exit 255" });
+  terminal.ssh.answer({ "* smt-ha node/status": "echo 'No route to host' >&2; exit 255" });
   expect(await run()).toBe(3);
-  expect(stdout).toMatch(/^stack prod, .*: no node answers$/m);
+  expect(terminal.stdout).toMatch(/^stack prod, .*: no node answers$/m);
 });
 
 test("--json prints the nodes' documents and the findings, and nothing else", async () => {
   documents({ node1: { clock: { synchronised: false } } });
   expect(await run({ json: true })).toBe(1);
-  const printed = JSON.parse(stdout) as { nodes: { node: object; status: unknown }[]; [key: string]: unknown };
+  const printed = JSON.parse(terminal.stdout) as { nodes: { node: object; status: unknown }[]; [key: string]: unknown };
   expect(printed).toMatchObject({
     stack: "prod",
     findings: [{ level: "warning", nodes: ["node1"], cause: "its clock follows no time server" }],
@@ -102,12 +94,12 @@ test("--json prints the nodes' documents and the findings, and nothing else", as
 
 test("--html writes the page as a whole, beside the text", async () => {
   documents();
-  const file = path.join(ssh.directory, "status.html");
+  const file = path.join(terminal.ssh.directory, "status.html");
   fs.writeFileSync(file, "before");
   expect(await run({ html: file })).toBe(0);
   expect(fs.readFileSync(file, "utf8")).toMatch(/^<!doctype html>[^]*prod: all is well[^]*<\/html>\n$/);
-  expect(stdout).toContain("all is well");
-  expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".new"))).toEqual([]);
+  expect(terminal.stdout).toContain("all is well");
+  expect(fs.readdirSync(terminal.ssh.directory).filter((name) => name.endsWith(".new"))).toEqual([]);
   const failure: unknown = await run({ html: "/nowhere/status.html" }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(Failure);
   expect(String(failure)).toMatch(/smt-ha: status not written\n {2}cause: ENOENT.*\n {2}fix: {3}name a file/);
@@ -115,15 +107,15 @@ test("--html writes the page as a whole, beside the text", async () => {
 
 test("--prometheus writes the metrics as a whole, beside the text, also of a stack that is not well", async () => {
   documents({ node1: { clock: { synchronised: false } } });
-  const file = path.join(ssh.directory, "smt-ha.prom");
+  const file = path.join(terminal.ssh.directory, "smt-ha.prom");
   fs.writeFileSync(file, "before");
   expect(await run({ prometheus: file })).toBe(1);
   const { smt_ha_problems: problems } = parseExposition(fs.readFileSync(file, "utf8"));
   expect(problems.samples).toMatchObject({ 'stack="prod",level="warning"': 1 });
-  expect(stdout).toContain("1 warning");
+  expect(terminal.stdout).toContain("1 warning");
   // The collector runs as another user, and takes what ends with .prom.
   expect(fs.statSync(file).mode & 0o777).toBe(0o644);
-  expect(fs.readdirSync(ssh.directory).filter((name) => name.endsWith(".prom"))).toEqual(["smt-ha.prom"]);
+  expect(fs.readdirSync(terminal.ssh.directory).filter((name) => name.endsWith(".prom"))).toEqual(["smt-ha.prom"]);
   const failure: unknown = await run({ prometheus: "/nowhere/smt-ha.prom" }).catch((error: unknown) => error);
   expect(String(failure)).toMatch(/smt-ha: status not written\n {2}cause: ENOENT.*\n {2}fix: {3}name a file/);
 });
@@ -132,26 +124,26 @@ test("--watch asks again until the signal comes", async () => {
   documents();
   const controller = new AbortController();
   const ended = run({ watch: true }, controller.signal);
-  while (ssh.calls.length < 6) {
+  while (terminal.ssh.calls.length < 6) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   controller.abort();
   expect([0, 3]).toContain(await ended);
-  expect(stdout.split("\x1b[H\x1b[2J").length).toBeGreaterThan(1);
+  expect(terminal.stdout.split("\x1b[H\x1b[2J").length).toBeGreaterThan(1);
 });
 
 test("a node has five seconds to let this machine in", async () => {
   documents();
   await run();
-  expect(ssh.read("config")).toContain("\n  ConnectTimeout 5\n");
+  expect(terminal.ssh.read("config")).toContain("\n  ConnectTimeout 5\n");
 });
 
 test("shows no secret", async () => {
   documents();
-  const file = path.join(ssh.directory, "status.html");
+  const file = path.join(terminal.ssh.directory, "status.html");
   await run({ json: true, html: file });
   await run();
-  const shown = stdout + fs.readFileSync(file, "utf8") + ssh.read("arguments");
+  const shown = terminal.stdout + fs.readFileSync(file, "utf8") + terminal.ssh.read("arguments");
   expect(shown).toContain("node1");
   expect(shown).not.toContain("hush");
 });

@@ -1,13 +1,9 @@
-import * as fs from "fs";
-import * as path from "path";
-import { update } from "../../scripts/generate";
+import { writePart } from "../document";
 import { sumOf } from "../measurement";
 import { seconds } from "../picture";
 import { percent, table } from "../tables";
 import type { Growth, Limit, Size } from "./measurement";
 import { isSerial, type StepUse } from "./serial";
-
-const file = "docs/performance.md";
 
 /** How the wall time and the load grow, in seconds and MiB. */
 export function sizeTable(sizes: readonly Size[]): string {
@@ -97,15 +93,5 @@ export function grown(growth: Growth): string {
 
 /** Writes the growth into docs/performance.md, and its data. */
 export function writeGrowth(growth: Growth, root: string): void {
-  const text = fs.readFileSync(path.join(root, file), "utf8");
-  const part = {
-    file,
-    start: "<!-- growth -->\n\n",
-    end: "\n<!-- end of growth -->\n",
-    content: () => grown(growth),
-  };
-  fs.writeFileSync(path.join(root, file), update(text, part));
-  const directory = path.join(root, "docs/performance");
-  fs.mkdirSync(directory, { recursive: true });
-  fs.writeFileSync(path.join(directory, "growth.json"), `${JSON.stringify(growth, undefined, 1)}\n`);
+  writePart(root, "growth", grown(growth), "growth.json", growth);
 }
