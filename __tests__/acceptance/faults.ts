@@ -230,13 +230,11 @@ const some = [
 export const someFaults = (): void => underLoad(faults.filter(({ name }) => some.includes(name)));
 
 /** Every fault under load, with its figures in docs/results.md. Some two hours. */
-export const everyFault = (): void => underLoad(faults, writeResults);
+export const everyFault = (): void => underLoad(faults, writeResult);
 
-/** @param written what is done with the outcomes in the end */
-function underLoad(inflicted: readonly Fault[], written: (outcomes: readonly Outcome[]) => void = () => {}): void {
+/** @param written what is done with each outcome */
+function underLoad(inflicted: readonly Fault[], written: (outcome: Outcome) => void = () => {}): void {
   describe("under load", () => {
-    const outcomes: Outcome[] = [];
-
     beforeEach(async () => {
       await eventually(300, expectSteadyState);
       moveTo("node3");
@@ -259,19 +257,17 @@ function underLoad(inflicted: readonly Fault[], written: (outcomes: readonly Out
       const detected = watch.stop(start);
       const detectedAfter = detected && (detected - start) / 1000;
       const outcome = { fault: name, detectedAfter, steadyAfter, ...(await load.stop()) };
-      outcomes.push(outcome);
+      written(outcome);
       report(name, JSON.stringify(outcome));
       expect(outcome.lost).toEqual([]);
       expect(activeDirector()).not.toBe("");
     });
-
-    afterAll(() => written(outcomes));
   });
 }
 
-/** Writes docs/results.md and its JSON. A run of some faults leaves the results of the others. */
-function writeResults(outcomes: readonly Outcome[]): void {
-  const known = new Map([...readResults(), ...outcomes].map((outcome) => [outcome.fault, outcome]));
+/** Writes docs/results.md and its JSON, after each fault: a run that ends early, or of some faults, leaves the other results. */
+function writeResult(outcome: Outcome): void {
+  const known = new Map([...readResults(), outcome].map((each) => [each.fault, each]));
   const all = faults.flatMap(({ name }) => known.get(name) ?? []);
   fs.writeFileSync(`${results}.json`, `${JSON.stringify(all, undefined, 2)}\n`);
   fs.writeFileSync(`${results}.md`, resultsTable(all));
