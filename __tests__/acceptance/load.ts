@@ -17,8 +17,11 @@ export interface LoadResult {
 const table = "smt.Clients";
 const directory = "/smt/load";
 
-/** Writes a row and a file about once a second, and prints each that was acknowledged: `row ID`, `file ID`. */
-const write = `mkdir -p ${directory}; while :; do
+/**
+ * Writes a row and a file about once a second, and prints each that was acknowledged: `row ID`, `file ID`. It writes no file
+ * while the shared file system is not mounted, because the directory exists there only.
+ */
+const write = `while :; do
   id=load-$(uname -n)-$(date +%s%N)
   mysql -e "INSERT INTO ${table} (GUID, HOSTNAME) VALUES ('$id', 'load')" && echo "row $id"
   echo $id >${directory}/$id && sync ${directory}/$id && echo "file $id"
@@ -31,7 +34,12 @@ const writer = (node: string): Aside => new Aside("sh", "-c", again('lab/ssh "$0
 /** Clients of the service, and writers on every database and on the shared files, until it is stopped. */
 export class Load {
   private readonly clients = [new Client(), new Client(5, "https")];
-  private readonly writers = realServers.map(writer);
+  private readonly writers: readonly Aside[];
+
+  constructor() {
+    onNode("node1", `mkdir -p ${directory}`);
+    this.writers = realServers.map(writer);
+  }
 
   /** When a node has written each of its files, as of `Date.now()`, by its own clock. */
   filesOf(node: string): number[] {
