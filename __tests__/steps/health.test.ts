@@ -148,6 +148,18 @@ test("the database is asked again beside the page, which answers with what it sa
   node1.node.check("sed -i 's/^interval=20/interval=0/' /etc/smt-ha/health.conf");
 });
 
+test("the step that verifies a link lets the page ask at once: up believes the page right after", () => {
+  const [node1] = nodes;
+  node1.sql("STOP SLAVE");
+  expect(page(node1)).toBe("the replication link has stopped\n503");
+  node1.node.check("sed -i 's/^interval=0/interval=20/' /etc/smt-ha/health.conf");
+  node1.sql("START SLAVE");
+  expect(page(node1)).toBe("the replication link has stopped\n503");
+  succeed(node1.node.step("database/verify", { markers: "" }));
+  expect(page(node1)).toBe(healthy);
+  node1.node.check("sed -i 's/^interval=20/interval=0/' /etc/smt-ha/health.conf");
+});
+
 test("a server whose peer's database is gone stays in; that peer does not", () => {
   const [node1, node2] = nodes;
   node2.node.check("mysqladmin shutdown");
