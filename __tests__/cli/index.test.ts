@@ -66,6 +66,15 @@ test("maintains a node of the selected stack", async () => {
   ]);
 });
 
+test("keeps what it compiles for the next start", async () => {
+  const kept = path.join(root, "node_modules/.cache/jiti");
+  const compiled = (): string[] => fs.readdirSync(kept).filter((name) => name.startsWith("cli-index."));
+  await run(["--help"]);
+  compiled().forEach((name) => fs.rmSync(path.join(kept, name)));
+  await run(["--help"]);
+  expect(compiled()).toHaveLength(1);
+});
+
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s stops it, and leaves no key", async (name) => {
   ssh.answer({ "node2 smt-ha node/update": "exec sleep 60" });
   const [code, , stderr] = await run(["maintain", "node2", "node1"], { name, after: "node2: smt-ha node/update" });

@@ -50,10 +50,21 @@ const trust = (root: string, former: "keep" | "drop", role = "smt"): string =>
 const install = (certificate: string, root: string, key?: string): Result =>
   node.step("certificate/install", {}, { certificate, root, ...(key && { key }) });
 
+/** Makes a key of a kind that takes no time, for what is not this project's own. */
+const newKey = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1";
+/** From now on, a CA that the node makes has such a key, for a test that is about something else. */
+const quickAuthorities = (): void =>
+  node.writeCommand(
+    "/usr/local/sbin/openssl",
+    `#!/bin/bash
+[ "$*" != 'genrsa 3072' ] || set -- ecparam -genkey -noout -name prime256v1
+exec /usr/bin/openssl "$@"
+`,
+  );
 /** A key and a request that asks for names of its own. */
 const foreignRequest = (): string =>
   node.check(
-    "openssl req -new -newkey rsa:2048 -nodes -keyout /root/foreign.key -subj /CN=evil.example.com -addext subjectAltName=DNS:evil.example.com,DNS:bank.example.com -addext basicConstraints=CA:TRUE",
+    `openssl req -new ${newKey} -nodes -keyout /root/foreign.key -subj /CN=evil.example.com -addext subjectAltName=DNS:evil.example.com,DNS:bank.example.com -addext basicConstraints=CA:TRUE`,
   );
 const verify = (certificate: string, root: string, ...options: string[]): string => {
   node.write("/root/verify.crt", certificate);
@@ -106,12 +117,14 @@ describe("certificate/authority", () => {
   });
 
   test("another subject is another CA, and the former one is found again", () => {
+    quickAuthorities();
     const [first, second] = [authority(), authority("/C=DE/O=Müller & Söhne (IT)/CN=SMT/emailAddress=a@example.com")];
     expect(new X509Certificate(second).subject).toBe("C=DE\nO=Müller & Söhne (IT)\nCN=SMT\nemailAddress=a@example.com");
     expect(authority()).toBe(first);
   });
 
   test("an interrupted run leaves no unfinished CA behind", () => {
+    quickAuthorities();
     node.check("rm -r /etc/smt-ha && mkdir -p /etc/smt-ha/ca/new/issued && echo half >/etc/smt-ha/ca/new/ca.key");
     expect(new X509Certificate(authority()).ca).toBe(true);
     expect(node.check("ls /etc/smt-ha/ca | grep -cx new || true")).toBe("0\n");
@@ -150,7 +163,7 @@ describe("certificate/authority", () => {
       expect(node.check("stat -c %a /etc/smt-ha/ca/*/ca.key")).toBe("600\n");
 
       node.check(
-        "cd /root && openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out own.crt -days 9 -subj /CN=own 2>&1",
+        `cd /root && openssl req -x509 ${newKey} -nodes -keyout own.key -out own.crt -days 9 -subj /CN=own 2>&1`,
       );
       const own = node.read("/root/own.crt");
       expect(install(own, own, node.read("/root/own.key")).stderr).toContain(
@@ -227,6 +240,7 @@ describe("certificate/trust", () => {
   });
 
   test("distinguishes two CAs of one name", () => {
+    quickAuthorities();
     const first = authority();
     node.check("rm -r /etc/smt-ha/ca");
     const second = authority();
@@ -276,7 +290,7 @@ describe("certificate/sign", () => {
     // What a thief of the key could sign.
     const forge = (names: string): string =>
       node.check(
-        `cd /root && openssl req -new -newkey rsa:2048 -nodes -keyout forged.key -subj /CN=forged -out forged.csr 2>/dev/null &&
+        `cd /root && openssl req -new ${newKey} -nodes -keyout forged.key -subj /CN=forged -out forged.csr 2>/dev/null &&
          echo 'subjectAltName=${names}' >forged.ext && folder=$(dirname $(grep -lF "$(sed -n 5p verify.ca)" /etc/smt-ha/ca/*/ca.crt)) &&
          openssl x509 -req -in forged.csr -CA $folder/ca.crt -CAkey $folder/ca.key -days 3 -extfile forged.ext 2>/dev/null | tee forged.crt`,
       );
@@ -321,6 +335,7 @@ describe("certificate/sign", () => {
   });
 
   test("a CA from before, without constraints, stays and goes on signing what it has signed", () => {
+    quickAuthorities();
     node.check("rm -r /etc/smt-ha/ca && sed -i 's/^[$]{3:+.*//' /usr/local/lib/smt-ha/lib/certificates.sh");
     const former = authority();
     const certificate = new X509Certificate(signed(former, request(former)));
@@ -399,6 +414,7 @@ describe("certificate/sign", () => {
   });
 
   test("refuses to sign beyond the end of the CA", () => {
+    quickAuthorities();
     const ca = outputOf(node.step("certificate/authority", { subject: "/CN=Short", days: "729", ...permitted }));
     const { code, stderr } = sign(ca, { node1: request(ca) });
     expect(code).toBe(1);
@@ -495,7 +511,7 @@ describe("certificate/install", () => {
     // Signed by hand, to have ended yesterday.
     const [root, leaf] = ["/root/own.crt", "/root/ended.crt"];
     node.check(
-      `cd /root && openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out ${root} -days 9 -subj /CN=own 2>/dev/null &&
+      `cd /root && openssl req -x509 ${newKey} -nodes -keyout own.key -out ${root} -days 9 -subj /CN=own 2>/dev/null &&
        mkdir own && touch own/index && printf '[ca]\ndefault_ca=o\n[o]\ndatabase=own/index\nserial=own/serial\nnew_certs_dir=own\ncertificate=own.crt\nprivate_key=own.key\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n' >own.cnf &&
        cat >own.csr && openssl ca -batch -notext -config own.cnf -create_serial -startdate 20250101000000Z -enddate 20250201000000Z -in own.csr -out ${leaf} 2>&1`,
       csr,
@@ -509,7 +525,7 @@ describe("certificate/install", () => {
 
   test("takes over a pair of others, and matches however far that gets", () => {
     node.check(
-      "cd /etc/ssl/private && openssl req -x509 -newkey rsa:2048 -nodes -keyout smt-ha.key -out smt-ha.pem -days 30 -subj /CN=before 2>&1",
+      `cd /etc/ssl/private && openssl req -x509 ${newKey} -nodes -keyout smt-ha.key -out smt-ha.pem -days 30 -subj /CN=before 2>&1`,
     );
     const before = inUse();
     const ca = authority();
@@ -539,7 +555,7 @@ describe("certificate/install", () => {
 
   test("the administrator's pair", () => {
     node.check(
-      "cd /root && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout given.key -out given.crt -days 30 -subj /CN=smt.example.com -addext keyUsage=digitalSignature,keyCertSign 2>&1",
+      `cd /root && openssl req -x509 ${newKey} -nodes -keyout given.key -out given.crt -days 30 -subj /CN=smt.example.com -addext keyUsage=digitalSignature,keyCertSign 2>&1`,
     );
     const [certificate, key] = [node.read("/root/given.crt"), node.read("/root/given.key")];
     succeed(install(certificate, certificate, key));

@@ -135,7 +135,11 @@ export class TestNode {
       child.once("error", reject);
       child.once("exit", () => reject(new Error(`no test node on this machine: ${errors}`)));
     });
-    return new TestNode(child, pid, upper, platform);
+    const node = new TestNode(child, pid, upper, platform);
+    for (const directory of ["lock", "doubles/enabled", "doubles/active"]) {
+      fs.mkdirSync(node.outside(`/run/${directory}`), { recursive: true });
+    }
+    return node;
   }
 
   /** Puts the node on the same network as another one. */

@@ -108,16 +108,11 @@ exclusively() {
 # install_file MODE FILE [OWNER:GROUP [PART]] < TEXT: replaces FILE as a whole, if it differs. PART is what is ours of a file that
 # others change too; see ours.
 install_file() {
-  local new access
-  new=$(mktemp "$2.XXXXXX")
-  cat >"$new"
-  chmod "$1" "$new"
-  chown "${3:-root:root}" "$new"
-  # A line for each of the two.
-  if [ -f "$2" ] && cmp -s "$new" "$2" && access=$(stat -c %a:%u:%g "$new" "$2") &&
-    [ "${access%$'\n'*}" = "${access#*$'\n'}" ]; then
-    rm -f "$new"
-  else
+  local new=$2.$$ owner=${3:-root:root}
+  # It starts few processes: most runs of most steps change nothing.
+  cat >"$STEP_DIR/file"
+  if ! { [ -f "$2" ] && cmp -s "$STEP_DIR/file" "$2" && [ "$(stat -c %a:%U:%G "$2")" = "$1:$owner" ]; }; then
+    install -m "$1" -o "${owner%:*}" -g "${owner#*:}" "$STEP_DIR/file" "$new"
     mv -f "$new" "$2"
     # Noted in a file, since this often runs at the end of a pipe, in a subshell.
     echo "$2" >>"$STEP_DIR/wrote"
