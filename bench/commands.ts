@@ -1,12 +1,7 @@
 import { spawn } from "child_process";
-import { once } from "events";
-import * as fs from "fs";
-import * as os from "os";
 import * as path from "path";
-import { createInterface } from "readline";
-import type { EngineEvent } from "@pulumi/pulumi/automation";
+import { type Arrival, withEvents } from "../cli/engine";
 import { Failure } from "../cli/failure";
-import type { Arrival } from "./engine";
 
 const root = path.join(__dirname, "..");
 
@@ -55,34 +50,10 @@ export function run(command: readonly string[], input = "", env: NodeJS.ProcessE
 
 /** Runs a command of Pulumi in the project's directory, and records what its engine does. */
 export async function runRecorded(command: readonly string[]): Promise<Ended & { readonly arrivals: Arrival[] }> {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-bench-"));
-  const pipe = path.join(directory, "events");
-  try {
-    await run(["mkfifo", "-m", "600", pipe]);
-    const arrivals: Arrival[] = [];
-    const events = fs.createReadStream(pipe);
-    const opened = once(events, "open");
-    const reader = createInterface(events);
-    reader.on("line", (line) => arrivals.push({ at: Date.now(), event: JSON.parse(line) as EngineEvent }));
-    const read = once(reader, "close");
-    // Without the variable, Pulumi hides this option. Its Automation API does the same.
-    const ended = await run([...command, "--event-log", pipe], "", { PULUMI_DEBUG_COMMANDS: "true" }).finally(() =>
-      release(pipe, opened),
-    );
-    await read;
-    return { ...ended, arrivals };
-  } finally {
-    fs.rmSync(directory, { recursive: true });
-  }
-}
-
-/**
- * Ends a reader that still waits for a writer: a command that failed early has never opened the pipe. The command can even end
- * before the reader has begun to wait.
- */
-async function release(pipe: string, opened: Promise<unknown>): Promise<void> {
-  // For both, or it would need a reader.
-  const writer = fs.openSync(pipe, fs.constants.O_RDWR);
-  await opened;
-  fs.closeSync(writer);
+  const arrivals: Arrival[] = [];
+  const ended = await withEvents(
+    (arrival) => arrivals.push(arrival),
+    (options, env) => run([...command, ...options], "", env),
+  );
+  return { ...ended, arrivals };
 }

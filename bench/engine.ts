@@ -1,10 +1,4 @@
-import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation";
-
-/** An event of Pulumi's engine, with the time of its arrival, in milliseconds: the engine's own times are whole seconds. */
-export interface Arrival {
-  readonly at: number;
-  readonly event: EngineEvent;
-}
+import { type Arrival, isWork, operationIn } from "../cli/engine";
 
 /** What the engine did with a resource, and when, in milliseconds. */
 export interface Span {
@@ -23,16 +17,18 @@ export interface Span {
 export function spansOf(arrivals: readonly Arrival[]): Span[] {
   const spans: Span[] = [];
   const open = new Map<string, Omit<Span, "end">>();
-  const keyOf = ({ urn, op }: StepEventMetadata): string => `${op} ${urn}`;
   for (const { at, event } of arrivals) {
-    const started = event.resourcePreEvent?.metadata;
-    if (started && isWork(started)) {
-      open.set(keyOf(started), { urn: started.urn, op: String(started.op), start: at });
+    const operation = operationIn(event);
+    if (!operation || !isWork(operation.metadata)) {
+      continue;
     }
-    const ended = (event.resOutputsEvent ?? event.resOpFailedEvent)?.metadata;
-    const span = ended && open.get(keyOf(ended));
-    if (span) {
-      open.delete(keyOf(ended));
+    const { urn, op } = operation.metadata;
+    const key = `${op} ${urn}`;
+    const span = open.get(key);
+    if (operation.state === "starts") {
+      open.set(key, { urn, op, start: at });
+    } else if (span) {
+      open.delete(key);
       spans.push({ ...span, end: at });
     }
   }
@@ -42,7 +38,3 @@ export function spansOf(arrivals: readonly Arrival[]): Span[] {
   }
   return spans.sort((a, b) => a.start - b.start || a.end - b.end);
 }
-
-/** The operation `replace` only says that a deletion and a creation belong together. */
-const isWork = ({ op, old, new: made }: StepEventMetadata): boolean =>
-  op !== "replace" && (made ?? old)?.custom === true;

@@ -39,9 +39,3 @@ export const dependenciesOf = ({ dependencies, propertyDependencies }: ResourceS
   ...(dependencies ?? []),
   ...Object.values(propertyDependencies ?? {}).flatMap((urns) => urns ?? []),
 ];
-
-/** The node that a resource's name begins with; empty if it belongs to none. */
-export const nodeOf = (name: string, nodes: readonly string[]): string =>
-  nodes
-    .filter((node) => name === node || name.startsWith(`${node}-`))
-    .reduce((longest, node) => (node.length > longest.length ? node : longest), "");

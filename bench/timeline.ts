@@ -1,6 +1,6 @@
-import { nameOf } from "../cli/state";
+import { nameOf, nodeOfName, stepOfName } from "../cli/state";
 import type { Span } from "./engine";
-import { type Graph, nodeOf } from "./graph";
+import type { Graph } from "./graph";
 
 /** An operation of a run. Times in milliseconds since the run's start. */
 export interface Step {
@@ -80,9 +80,9 @@ export function stepsOf(spans: readonly Span[], graph: Graph, origin: number): S
   return links.map((link) => {
     const { urn, op, start, end } = link.span;
     const name = nameOf(urn);
-    const node = nodeOf(name, graph.nodes);
+    const node = nodeOfName(name, graph.nodes);
     return {
-      name: node && name !== node ? name.slice(node.length + 1) : name,
+      name: stepOfName(name, node),
       node,
       op,
       start: start - origin,

@@ -16,6 +16,19 @@ const program = new Command()
   .description("Works on the nodes of a stack, from the administrator's machine.");
 
 program
+  .command("up")
+  .description(
+    "Runs 'pulumi up'. Where its output is no terminal, says what runs on which node in place of each begin.",
+  )
+  .argument("[options...]", "as 'pulumi up' takes them, such as --stack STACK and --yes")
+  .addOption(new Option("--event-log <file>", "Pulumi's own, which this command needs itself").hideHelp())
+  .allowUnknownOption()
+  .action(async (args: string[], { eventLog }: { eventLog?: string }) => {
+    const { up } = await import("./up");
+    process.exitCode = await up(args, eventLog);
+  });
+
+program
   .command("maintain")
   .description("Takes nodes out of service, one after the other, updates each, reboots it if needed and takes it back.")
   .argument("[node...]", "names of nodes, in the order of the work (default: all nodes of the stack)")

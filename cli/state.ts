@@ -24,6 +24,16 @@ export const outputsOf = ({ deployment }: ExportedState): ResourceState["outputs
 /** A resource's name: the last part of its URN. */
 export const nameOf = (urn: string): string => urn.slice(urn.lastIndexOf("::") + 2);
 
+/** The node that a resource's name begins with; empty if it belongs to none. */
+export const nodeOfName = (name: string, nodes: readonly string[]): string =>
+  nodes
+    .filter((node) => name === node || name.startsWith(`${node}-`))
+    .reduce((longest, node) => (node.length > longest.length ? node : longest), "");
+
+/** A resource's name without that of its node. */
+export const stepOfName = (name: string, node: string): string =>
+  node && name !== node ? name.slice(node.length + 1) : name;
+
 /** A text of a state, secret or not; empty if there is none. */
 export function textOf(value: unknown): string {
   const secret = (value as { plaintext?: string } | null)?.plaintext;

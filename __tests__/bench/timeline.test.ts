@@ -1,10 +1,11 @@
 import * as fs from "fs";
 import * as path from "path";
 import fc from "fast-check";
-import { type Arrival, type Span, spansOf } from "../../bench/engine";
-import { type Graph, graphOf, nodeOf } from "../../bench/graph";
+import { type Span, spansOf } from "../../bench/engine";
+import { type Graph, graphOf } from "../../bench/graph";
 import { scriptStarts, withReach } from "../../bench/nodeLogs";
-import type { ExportedState } from "../../cli/state";
+import type { Arrival } from "../../cli/engine";
+import { type ExportedState, nodeOfName } from "../../cli/state";
 import { criticalPath, linksOf, pathLength, type Step, stepsOf } from "../../bench/timeline";
 
 const recorded = (file: string): string => fs.readFileSync(path.join(__dirname, "recorded", file), "utf8");
@@ -84,7 +85,7 @@ test("events without an operation's end are refused", () => {
 test("a name belongs to the node with the longest name that it begins with", () => {
   const nodes = ["smt", "smt-1", "smt-10"];
   expect(
-    ["smt-1-node-time", "smt-10-ready", "smt-1", "smt-x", "smtp-x", "key"].map((name) => nodeOf(name, nodes)),
+    ["smt-1-node-time", "smt-10-ready", "smt-1", "smt-x", "smtp-x", "key"].map((name) => nodeOfName(name, nodes)),
   ).toEqual(["smt-1", "smt-10", "smt-1", "smt", "", ""]);
 });
 

@@ -206,3 +206,79 @@ test.each([
   expect(await run(args)).toEqual([1, "", expect.stringMatching(message)]);
   expect(ssh.calls).toEqual([]);
 });
+
+describe("up", () => {
+  const answer = (commands: string): void => fs.writeFileSync(path.join(ssh.directory, "up"), commands);
+  const event = (content: object): string =>
+    `echo '${JSON.stringify({ sequence: 0, timestamp: 0, ...content })}' >"$events"\n`;
+  const urn = "urn:pulumi:prod::smt-ha::command:remote:Command::node1-ready";
+  const made = { urn, type: "command:remote:Command", custom: true };
+  const starts = { resourcePreEvent: { metadata: { op: "create", urn, type: made.type, new: made } } };
+  const fails = {
+    diagnosticEvent: { urn, message: "smt-ha: node1: step a/b failed\n  cause: c\n", severity: "error" },
+  };
+
+  test("gives Pulumi its options, its exit code, and all of its output but its begins and dots", async () => {
+    const begins = " +  command:remote:Command node1-ready creating (0s) ";
+    const kept = " +  command:remote:Command node1-ready created (4s) \nDiagnostics:\n    error: said";
+    answer(`printf '%s\\n' "$PULUMI_DEBUG_COMMANDS $*" "${begins}" "${kept}"; echo aside >&2; exit 7`);
+    const options = ["--stack", "prod", "--target", "**::a b", "-y"];
+    expect(await run(["up", ...options])).toEqual([
+      7,
+      `true ${options.join(" ")} --suppress-progress\n${kept}\n`,
+      "aside\n",
+    ]);
+  });
+
+  test("tells a failure while the other steps go on", async () => {
+    answer(`${event(starts)}${event(fails)}until [ -e "$FAKE_SSH/told" ]; do sleep 0.1; done; echo ended`);
+    const child = spawn(path.join(root, "cli/smt-ha.js"), ["up"], { env: process.env });
+    let output = "";
+    child.stdout.on("data", (text: Buffer) => {
+      output += text.toString();
+      if (output.includes("  cause: c\n")) {
+        fs.writeFileSync(path.join(ssh.directory, "told"), "");
+      }
+    });
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    expect([code, output]).toEqual([0, "smt-ha: node1: step a/b failed\n  cause: c\nended\n"]);
+  });
+
+  test("passes the events on to a file", async () => {
+    answer(`${event(starts)}${event(fails)}`);
+    const file = path.join(ssh.directory, "events.ndjson");
+    await run(["up", "--yes", "--event-log", file]);
+    const lines = fs.readFileSync(file, "utf8").trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([starts, fails]);
+  });
+
+  const interrupted = { stdoutEvent: { message: "^C received; cancelling. If", color: "never" } };
+  const waits = `echo "node1: waits" >>"$FAKE_SSH/calls"; until [ -e "$FAKE_SSH/got" ]; do sleep 0.1; done; exit 1`;
+  const traps = `trap 'echo INT >>"$FAKE_SSH/got"' INT\n`;
+
+  test("passes on a signal that has not reached Pulumi", async () => {
+    answer(`${traps}${waits}`);
+    const [code] = await run(["up"], { name: "SIGTERM", after: "node1: waits" });
+    expect([code, ssh.read("got")]).toEqual([1, "INT\n"]);
+  });
+
+  test("passes on no signal that Pulumi got as well: a second one would end it at once", async () => {
+    // As long as it would take to pass one on, and more.
+    answer(`${traps}${event(interrupted)}echo "node1: waits" >>"$FAKE_SSH/calls"; sleep 8; exit 1`);
+    const [code] = await run(["up"], { name: "SIGINT", after: "node1: waits" });
+    expect([code, ssh.read("got")]).toEqual([1, ""]);
+  });
+
+  test("leaves a terminal to Pulumi, which can ask there", async () => {
+    answer(`[ -t 0 ] && [ -t 1 ] && echo "terminal: $*"\n${event(starts)}${event(fails)}`);
+    const command = `${path.join(root, "cli/smt-ha.js")} up --diff`;
+    const child = spawn("script", ["-qec", command, "/dev/null"], {
+      env: process.env,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.on("data", (text: Buffer) => (output += text.toString()));
+    expect(await new Promise((resolve) => child.once("close", resolve))).toBe(0);
+    expect(output).toBe("terminal: --diff\r\n");
+  });
+});

@@ -1,6 +1,6 @@
-import { nameOf } from "../../cli/state";
+import { nameOf, nodeOfName } from "../../cli/state";
 import type { Span } from "../engine";
-import { type Graph, nodeOf } from "../graph";
+import type { Graph } from "../graph";
 import type { Step } from "../timeline";
 
 /** All runs of one step in an `up`. */
@@ -38,8 +38,8 @@ export function usesOf(steps: readonly Step[], graph: Graph, known: readonly str
       const length = (chain.get(step) ?? 0) + 1;
       chain.set(step, length);
       const before = uses.get(step);
-      const node = nodeOf(nameOf(urn), graph.nodes);
-      const others = new Set(waitsFor.map((other) => nodeOf(nameOf(other), graph.nodes)));
+      const node = nodeOfName(nameOf(urn), graph.nodes);
+      const others = new Set(waitsFor.map((other) => nodeOfName(nameOf(other), graph.nodes)));
       uses.set(step, {
         step,
         times: (before?.times ?? 0) + 1,
@@ -63,7 +63,7 @@ export const isSerial = ({ times, chain }: StepUse): boolean => times === chain;
 
 function knownStep(urn: string, nodes: readonly string[], known: readonly string[]): string | undefined {
   const name = nameOf(urn);
-  const node = nodeOf(name, nodes);
+  const node = nodeOfName(name, nodes);
   return node === "" ? undefined : longestStep(name.slice(node.length + 1), known);
 }
 
