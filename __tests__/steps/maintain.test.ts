@@ -264,8 +264,8 @@ describe("the resource agent drain", () => {
 
   test("waits until another server is there", () => {
     table(...service(80).slice(0, 2));
-    node.write("/root/later", [...service(80), ""].join("\n"));
-    node.check("(sleep 3; cp /root/later /run/doubles/ipvs) >/dev/null 2>&1 </dev/null 3>&- &");
+    node.write("/run/doubles/later", [...service(80), ""].join("\n"));
+    node.check("(sleep 3; mv /run/doubles/later /run/doubles/ipvs) >/dev/null 2>&1 </dev/null 3>&- &");
     expect(agent("start")).toBe("0\n");
     expect(weights()).toBe("192.0.2.11:80 0\n192.0.2.12:80 1\n");
   });
