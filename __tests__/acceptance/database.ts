@@ -107,10 +107,8 @@ export function resets(): void {
 
       onNode("node2", "mysql -e 'DROP DATABASE smt_ha'");
       must("lab/stack", "dev", "up", "--replace", "**node2-database-configure");
-      for (const node of realServers) {
-        expect(registered(node)).toBe(before);
-        register(node, `restored-${node}`);
-      }
+      expect(realServers.map(registered)).toEqual([before, before]);
+      realServers.forEach((node) => register(node, `restored-${node}`));
       for (const node of realServers) {
         await eventually(60, () => expect(registered(node)).toContain(`restored-${peerOf(node)}`));
       }

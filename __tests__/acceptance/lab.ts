@@ -183,6 +183,9 @@ const answersIn = (lines: readonly string[]): Answer[] =>
 export function outage(answers: readonly Answer[]): { start: number; end: number } {
   const times = answers.filter(({ status }) => status === 200).map(({ time }) => time);
   const gaps = times.slice(1).map((end, index) => ({ start: times[index], end }));
+  if (gaps.length === 0) {
+    throw new Error(`the service answered ${times.length} of ${answers.length} requests: too few to tell an outage`);
+  }
   return gaps.reduce((longest, gap) => (gap.end - gap.start > longest.end - longest.start ? gap : longest));
 }
 
