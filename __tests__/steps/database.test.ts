@@ -17,6 +17,11 @@ describe("a pair", () => {
     expect([node1, node2].map((node) => node.link("Master_SSL_Verify_Server_Cert"))).toEqual(["Yes", "Yes"]);
   });
 
+  test("starts again after a failed start too, such as on a full disk", () => {
+    const unit = nodes[0].node.check("cat /etc/systemd/system/mariadb.service.d/smt-ha.conf");
+    expect(unit).toBe("[Service]\nRestart=on-failure\nRestartSec=10\n");
+  });
+
   test("an up again does nothing, and every step run again changes nothing", async () => {
     expect(await stack.up(nodes)).toEqual({ ran: [], failed: [], messages: "" });
     const places = (): string[] => nodes.map((node) => node.link("Relay_Log_File"));

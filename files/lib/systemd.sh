@@ -41,6 +41,13 @@ units_reload() {
   fi
 }
 
+# service_persist SERVICE: has it started again whenever it fails. Packages give up once a start after a crash has failed, such as
+# on a full disk, and then it would stay down when there is space again. A start that a step asks for still fails at once.
+service_persist() {
+  printf '[Service]\nRestart=on-failure\nRestartSec=10\n' | unit_extend "$1.service"
+  units_reload
+}
+
 # watchdog_enable: a watchdog for SBD, now and at every boot.
 watchdog_enable() {
   echo softdog | install_file 644 /etc/modules-load.d/smt-ha.conf

@@ -128,6 +128,8 @@ service_start() { service_active "$1" || service "$1" start 3>&-; }
 service_restart() { service "$1" restart 3>&-; }
 service_reload() { service "$1" reload 3>&-; }
 service_active() { service "$1" status >/dev/null 2>&1; }
+# service_persist: mysqld_safe starts MySQL again after a crash. Nothing else does, nor starts Apache again.
+service_persist() { :; }
 service_disable() {
   ! service_enabled "$1" || exclusively system-files chkconfig "$1" off
   ! service_active "$1" || service "$1" stop
