@@ -20,8 +20,8 @@ const project = (displayName, testMatch) => ({
 module.exports = {
   // A test takes a second or two; more where machines of the lab run beside it. Jest reads this here only.
   testTimeout: 60 * 1000,
-  // Half of the time, tests of steps wait rather than compute. A percentage above 100 would be a number to Jest.
-  maxWorkers: 2 * os.availableParallelism(),
+  // Most of the time, tests of steps wait rather than compute. A percentage above 100 would be a number to Jest.
+  maxWorkers: 3 * os.availableParallelism(),
   projects: [
     {
       ...project("unit", ["<rootDir>/__tests__/**/*.test.ts"]),
