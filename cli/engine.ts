@@ -5,6 +5,7 @@ import * as os from "os";
 import * as path from "path";
 import { createInterface } from "readline";
 import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation";
+import { Failure } from "./failure";
 
 /** An event of Pulumi's engine, with the time of its arrival, in milliseconds: the engine's own times are whole seconds. */
 export interface Arrival {
@@ -25,9 +26,12 @@ export async function withEvents<T>(
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-events-"));
   const pipe = path.join(directory, "events");
   try {
-    const { status, error } = spawnSync("mkfifo", ["-m", "600", pipe]);
+    const { status, error, stderr } = spawnSync("mkfifo", ["-m", "600", pipe], { encoding: "utf8" });
     if (status !== 0) {
-      throw error ?? new Error(`mkfifo ended with ${status}`);
+      throw new Failure("smt-ha: Pulumi not started", {
+        cause: `no pipe for its events: ${error?.message ?? stderr}`,
+        fix: "correct this, or run 'pulumi up' itself, which needs no pipe",
+      });
     }
     // Pulumi opens the pipe once for a preview and once for an update, or never: without a writer of its own, the reader would end
     // between them, or wait forever. For both, or the writer would need a reader.

@@ -209,6 +209,9 @@ test.each([
 
 describe("up", () => {
   const answer = (commands: string): void => fs.writeFileSync(path.join(ssh.directory, "up"), commands);
+  /** Waits for a file, but not after the test: one that fails must leave nothing that runs. */
+  const until = (file: string): string =>
+    `until [ -e "$FAKE_SSH/${file}" ] || [ ! -d "$FAKE_SSH" ]; do sleep 0.1; done`;
   const event = (content: object): string =>
     `echo '${JSON.stringify({ sequence: 0, timestamp: 0, ...content })}' >"$events"\n`;
   const urn = "urn:pulumi:prod::smt-ha::command:remote:Command::node1-ready";
@@ -231,7 +234,7 @@ describe("up", () => {
   });
 
   test("tells a failure while the other steps go on", async () => {
-    answer(`${event(starts)}${event(fails)}until [ -e "$FAKE_SSH/told" ]; do sleep 0.1; done; echo ended`);
+    answer(`${event(starts)}${event(fails)}${until("told")}; echo ended`);
     const child = spawn(path.join(root, "cli/smt-ha.js"), ["up"], { env: process.env });
     let output = "";
     child.stdout.on("data", (text: Buffer) => {
@@ -253,7 +256,7 @@ describe("up", () => {
   });
 
   const interrupted = { stdoutEvent: { message: "^C received; cancelling. If", color: "never" } };
-  const waits = `echo "node1: waits" >>"$FAKE_SSH/calls"; until [ -e "$FAKE_SSH/got" ]; do sleep 0.1; done; exit 1`;
+  const waits = `echo "node1: waits" >>"$FAKE_SSH/calls"; ${until("got")}; exit 1`;
   const traps = `trap 'echo INT >>"$FAKE_SSH/got"' INT\n`;
 
   test("passes on a signal that has not reached Pulumi", async () => {
@@ -267,6 +270,20 @@ describe("up", () => {
     answer(`${traps}${event(interrupted)}echo "node1: waits" >>"$FAKE_SSH/calls"; sleep 8; exit 1`);
     const [code] = await run(["up"], { name: "SIGINT", after: "node1: waits" });
     expect([code, ssh.read("got")]).toEqual([1, ""]);
+  });
+
+  test("is refused where there is no pipe for the events, with cause and fix", async () => {
+    fs.mkdirSync(path.join(ssh.directory, "bin"));
+    fs.writeFileSync(path.join(ssh.directory, "bin/mkfifo"), "#!/bin/sh\necho 'no space left' >&2\nexit 1\n", {
+      mode: 0o755,
+    });
+    process.env.PATH = `${path.join(ssh.directory, "bin")}:${process.env.PATH}`;
+    answer("echo began");
+    expect(await run(["up"])).toEqual([
+      1,
+      "",
+      "smt-ha: Pulumi not started\n  cause: no pipe for its events: no space left\n  fix:   correct this, or run 'pulumi up' itself, which needs no pipe\n",
+    ]);
   });
 
   test("leaves a terminal to Pulumi, which can ask there", async () => {
