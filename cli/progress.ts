@@ -125,13 +125,16 @@ export class Progress {
   /** A failure as its step reports it, or in the same form. */
   private failure({ name, type }: Work, message: string): string {
     const [report] = /^smt-ha: .*: step \S+ (?:failed|not started)$[^]*/m.exec(message) ?? [];
+    if (report !== undefined) {
+      return `${report}\n`;
+    }
     const node = nodeOfName(name, [...this.nodes]);
     const what = name === node ? type : stepOfName(name, node);
     const { message: text } = new Failure(`smt-ha: ${node ? `${node}: ` : ""}${what} failed`, {
       cause: message,
       fix: "remove the cause, then run this command again: it goes on from there",
     });
-    return `${report ?? text}\n`;
+    return `${text}\n`;
   }
 }
 
@@ -147,11 +150,14 @@ export const isNoise = (line: string): boolean =>
  * @param files what `make bench` has written
  */
 export function durationsIn(files: readonly string[]): Durations {
+  const durations = new Map<string, number>();
   const file = files.find((name) => fs.existsSync(name));
-  const { runs } = (file ? JSON.parse(fs.readFileSync(file, "utf8")) : { runs: { up: { steps: [] } } }) as {
+  if (!file) {
+    return durations;
+  }
+  const { runs } = JSON.parse(fs.readFileSync(file, "utf8")) as {
     readonly runs: { readonly up: { readonly steps: readonly { name: string; start: number; end: number }[] } };
   };
-  const durations = new Map<string, number>();
   for (const { name, start, end } of runs.up.steps) {
     durations.set(name, Math.max(end - start, durations.get(name) ?? 0));
   }

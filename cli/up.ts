@@ -45,7 +45,9 @@ export async function up(args: readonly string[], eventLog?: string): Promise<nu
       }
     },
   );
-  await new Promise<void>((resolve) => (log ? log.end(resolve) : resolve()));
+  if (log) {
+    await new Promise<void>((resolve) => log.end(resolve));
+  }
   return code;
 }
 
