@@ -26,7 +26,9 @@ read_config() {
   done <"$config" || true
 }
 
-# healthy ADDRESS: whether a real server's health page answers well within 5 seconds.
+SILENT=142 # an exit code: ended by the alarm
+
+# healthy ADDRESS: whether a real server's health page answers well within 5 seconds; exits with $SILENT if it does not answer.
 healthy() {
   # shellcheck disable=SC2016 # for the inner shell
   perl -e 'alarm shift; exec @ARGV' 5 bash -c '
