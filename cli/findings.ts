@@ -344,12 +344,16 @@ class Findings {
         const fix =
           known.status === 0 ? `start Apache on ${name}` : "remove this cause; the balancer asks again by itself";
         this.add("warning", name, `it can't serve: ${said}`, fix);
-      } else if (known.lines.filter(Boolean).length > 1) {
-        // The link's own state says the same, and more.
-        const said = known.lines.filter(Boolean).slice(1).join("; ");
-        if (!this.linkProblem(answer)) {
+        continue;
+      }
+      for (const said of known.lines.filter(Boolean).slice(1)) {
+        const cause = `its health page says: ${said}`;
+        if (said.includes("check of the files")) {
+          this.add("critical", name, cause, "bring the storage back: what clients wait for then goes on by itself");
+        } else if (!this.linkProblem(answer)) {
+          // The link's own state says the same, and more.
           const fix = "see docs/operations/databases.md: a broken link, or a database that went back in time";
-          this.add("critical", name, `its health page says: ${said}`, fix);
+          this.add("critical", name, cause, fix);
         }
       }
     }

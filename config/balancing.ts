@@ -23,7 +23,8 @@ export const balancingGroup = {
     failureCount: {
       ...integer(1, 100, 2),
       default: 2,
-      description: "Number of failed checks in a row after which a real server gets no more requests.",
+      description:
+        "Number of failed checks in a row after which a real server gets no more requests. With 1, all leave at once while the storage is away.",
     },
     autoReload: {
       ...flag(true),

@@ -211,6 +211,11 @@ test.each<[string, Readonly<Record<string, Changes>>, string[]]>([
     { node1: { health: { status: 200, lines: ["still alive", "the database went back in time"] } } },
     ["critical: node1: its health page says: the database went back in time"],
   ],
+  [
+    "storage that no server can read",
+    { node1: { health: { status: 200, lines: ["still alive", "the check of the files takes longer than 4 s"] } } },
+    ["critical: node1: its health page says: the check of the files takes longer than 4 s"],
+  ],
   // Space, certificates, mirroring, time.
   ["scarce space", { node1: { disks: space("/", 999) } }, ["warning: node1: 999 of 10000 MiB are free on /"]],
   [

@@ -97,13 +97,57 @@ test("reads the page past the memory: without its disk, the node can't serve", (
     "the shared files can't be read: dd: failed to open '/smt/health/test.html': No such file or directory\n503",
   );
   fs.renameSync(`${shared}/away`, `${shared}/health`);
-  // A pipe without a writer hangs as a disk does that is away.
-  node.check("mv /smt/health/test.html /smt/health/kept && mkfifo /smt/health/test.html");
-  const start = Date.now();
-  expect(page(nodes[0])).toBe("the check of the files takes longer than 4 s\n503");
-  expect(Date.now() - start).toBeLessThan(5_000);
-  node.check("mv /smt/health/kept /smt/health/test.html");
   expect(page(nodes[0])).toBe(healthy);
+});
+
+describe("while a read of the shared files does not end", () => {
+  // A pipe without a writer hangs as a disk does that is away.
+  const put = ({ node }: DatabaseNode, state: "away" | "back"): string =>
+    node.check(
+      state === "away"
+        ? "[ -p /smt/health/hangs ] || mkfifo /smt/health/hangs; sed -i s/test.html\\'/hangs\\'/ /etc/smt-ha/health.conf"
+        : "sed -i s/hangs\\'/test.html\\'/ /etc/smt-ha/health.conf",
+    );
+  const patience = (from: number, to: number): void =>
+    nodes.forEach(({ node }) => node.check(`sed -i s/^seconds=${from}/seconds=${to}/ /etc/smt-ha/health.conf`));
+  beforeAll(() => patience(4, 2));
+  afterAll(() => patience(2, 4));
+
+  test("a node can't serve if another server can", () => {
+    const [node1, node2] = nodes;
+    put(node1, "away");
+    for (let checks = 0; checks < 2; checks++) {
+      const start = Date.now();
+      expect(page(node1)).toBe("the check of the files takes longer than 2 s\n503");
+      expect(Date.now() - start).toBeLessThan(3_000);
+    }
+    expect(page(node2)).toBe(healthy);
+  });
+
+  test("the servers serve on, and say so, if none can", () => {
+    const [node1, node2] = nodes;
+    put(node2, "away");
+    const alone = "still alive\nthe check of the files takes longer than 2 s, and no other server is better\n200";
+    expect(page(node1)).toBe(alone);
+    expect(page(node2)).toBe(alone);
+    expect(page(node1, "?files")).toBe("the check of the files takes longer than 2 s\n503");
+  });
+
+  test("a server leaves that can't serve for another reason too", () => {
+    const [, node2] = nodes;
+    node2.node.write("/var/lib/smt-ha/out-of-service", "");
+    expect(page(node2)).toContain("it is out of service for planned work; to put it back: smt-ha node/resume\n503");
+    node2.node.check("rm /var/lib/smt-ha/out-of-service");
+  });
+
+  test("a server is better again as soon as its read ends", () => {
+    const [node1, node2] = nodes;
+    put(node2, "back");
+    expect(page(node1)).toBe("the check of the files takes longer than 2 s\n503");
+    expect(page(node2)).toBe(healthy);
+    put(node1, "back");
+    expect(page(node1)).toBe(healthy);
+  });
 });
 
 test("a link that has stopped takes the node out while another server has a working one", () => {
