@@ -187,6 +187,7 @@ export function fencing(): void {
     test("waits for storage that is away for a minute", async () => {
       const boots = nodes.map(bootOf);
       const away = `nft '${withoutDisk}'; sleep 60; nft delete table inet away`;
+      const client = new Client();
       for (const node of nodes) {
         onNode(node, `(${away}) >/dev/null 2>&1 &`);
       }
@@ -196,6 +197,7 @@ export function fencing(): void {
       );
       await eventually(60, expectSteadyState);
       expect(nodes.map(bootOf)).toEqual(boots);
+      expect(client.stop().filter(({ status }) => status !== 200)).toEqual([]);
     });
 
     test("starts by itself when the SAN boots long after the nodes", async () => {
