@@ -22,6 +22,7 @@ module.exports = {
   testTimeout: 60 * 1000,
   // Most of the time, tests of steps wait rather than compute. A percentage above 100 would be a number to Jest.
   maxWorkers: 3 * os.availableParallelism(),
+  testSequencer: "<rootDir>/__tests__/support/sequencer.js",
   projects: [
     {
       ...project("unit", ["<rootDir>/__tests__/**/*.test.ts"]),
