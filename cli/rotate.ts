@@ -46,7 +46,7 @@ interface Rotation {
   readonly setting?: { readonly key: string; readonly value: string };
   /** The resources that this changes; others change for another reason. */
   readonly changes: RegExp;
-  /** Whether all nodes have to be members of the cluster. */
+  /** Whether all nodes have to be in service in the cluster. */
   readonly members?: boolean;
   /** Whether the cluster has to be stopped on all nodes. */
   readonly stop?: boolean;
@@ -178,8 +178,10 @@ export async function authorityOf(
 
 /** The same subject with the day of the rotation at the end of its CN, and a number if it is not the first of the day. */
 export const nextSubject = (subject: string, day: string): string =>
-  subject.replace(/(\/CN=[^/]*?)(?: (\d{4}-\d\d-\d\d)(?: (\d+))?)?(?=\/|$)/, (_, head: string, last?: string, number = "1") =>
-    [head, day, ...(last === day ? [String(Number(number) + 1)] : [])].join(" "),
+  subject.replace(
+    /(\/CN=[^/]*?)(?: (\d{4}-\d\d-\d\d)(?: (\d+))?)?(?=\/|$)/,
+    (_, head: string, last?: string, number = "1") =>
+      [head, day, ...(last === day ? [String(Number(number) + 1)] : [])].join(" "),
   );
 
 /** Refuses a stack that a rotation could leave half done: it needs all nodes, and what it works on. */
@@ -188,9 +190,14 @@ function refuseUnfit(what: Rotatable, { answers, findings }: StatusReport, { mem
   const absent = members
     ? answers.flatMap(({ node: { name } }) => {
         const state = view?.nodes.find((node) => node.name === name)?.state;
-        return state && ["online", "standby"].includes(state)
+        return state === "online"
           ? []
-          : [{ cause: `${name} is no member of the cluster: ${state ?? "unknown"}`, fix: `bring ${name} back first` }];
+          : [
+              {
+                cause: `${name} is ${state ?? "not known"} in the cluster`,
+                fix: `take ${name} back first: smt-ha node/resume`,
+              },
+            ];
       })
     : [];
   const silent = answers.flatMap(({ failure }) => failure ?? []);

@@ -96,17 +96,20 @@ describe("the component", () => {
     }
   });
 
-  test.each(["sles11", "sles12"] as const)("%s, whose corosync keeps its key, gets it when it joins", async (platform) => {
-    const recording = await record(() => {
-      haeCluster(clusterNodes(smtRoles(3), { platform }));
-    });
-    expect(recording.below("HaeCluster cluster").filter((id) => /authkey$|rekey$/.test(id))).toEqual([
-      "RandomPassword cluster-authkey",
-    ]);
-    expect(recording.find("Command node2-cluster-join").inputs.stdin).toEqual({
-      secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string,
-    });
-  });
+  test.each(["sles11", "sles12"] as const)(
+    "%s, whose corosync keeps its key, gets it when it joins",
+    async (platform) => {
+      const recording = await record(() => {
+        haeCluster(clusterNodes(smtRoles(3), { platform }));
+      });
+      expect(recording.below("HaeCluster cluster").filter((id) => /authkey$|rekey$/.test(id))).toEqual([
+        "RandomPassword cluster-authkey",
+      ]);
+      expect(recording.find("Command node2-cluster-join").inputs.stdin).toEqual({
+        secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string,
+      });
+    },
+  );
 
   test("sends what it generates as a secret, on standard input alone", async () => {
     const recording = await form(3);

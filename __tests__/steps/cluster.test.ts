@@ -165,7 +165,10 @@ describe("corosync's key", () => {
     runs();
     write(second);
     const result = take(first);
-    expect([result.code, causeOf(result)]).toEqual([1, `${file} is not the stack's key any more; the key in use stays`]);
+    expect([result.code, causeOf(result)]).toEqual([
+      1,
+      `${file} is not the stack's key any more; the key in use stays`,
+    ]);
     expect([node.calls(), result.stderr]).toEqual([[], expect.not.stringMatching(/hush|tell/)]);
   });
 
