@@ -68,7 +68,7 @@ const passwords: Readonly<Record<"hacluster" | "replication", Rotation>> = {
     subject: "the password of the replication between the databases",
     how: "Each database's account gets the new one, and each link goes on with it from where it was.",
     service: "goes on",
-    after: "Nothing: no one else has the password.",
+    after: "Nothing is left to do: nobody else has the password.",
     resource: "databases-replication",
     changes: /^databases-replication$|-database-\w+$/,
   },
@@ -123,7 +123,7 @@ function authkeyOf({ answers }: StatusReport): Rotation {
   const stop = names.some((name) => (platforms as Partial<Record<string, { corosync: number }>>)[name]?.corosync !== 3);
   const common = {
     subject: "the key by which the nodes of the cluster encrypt and authenticate their traffic",
-    after: "Nothing: no one else has the key.",
+    after: "Nothing is left to do: nobody else has the key.",
     resource: "cluster-authkey",
     changes: /^cluster-authkey$|-cluster-(authkey|rekey|join)$/,
     members: true,
@@ -147,10 +147,9 @@ function authkeyOf({ answers }: StatusReport): Rotation {
 }
 
 /** The service's own CA: another subject is another CA. */
-export async function authorityOf(
+async function authorityOf(
   source: Pick<Workspace, "projectSettings" | "getAllConfig">,
   stack: string,
-  now = new Date(),
 ): Promise<Rotation> {
   const { name: project } = await source.projectSettings();
   const config = await source.getAllConfig(stack);
@@ -159,11 +158,11 @@ export async function authorityOf(
   if (given) {
     throw new Failure("smt-ha: rotate ca not started", {
       cause: `the stack's certificates are your own: ${given} is set`,
-      fix: "put the new ones into these files, then: npx smt-ha up",
+      fix: "put the new ones into these files, then: pulumi up",
     });
   }
   const current = value("caSubject") ?? certificatesGroup.keys.caSubject.default;
-  const subject = nextSubject(current, now.toISOString().slice(0, 10));
+  const subject = nextSubject(current, new Date().toISOString().slice(0, 10));
   return {
     subject: "the service's CA, which signs the servers' certificates",
     how:
@@ -247,7 +246,7 @@ async function withConfigFile<T>(
   if (!name) {
     throw new Failure("smt-ha: rotate ca not started", {
       cause: `there is no Pulumi.${short}.yaml in ${process.cwd()}`,
-      fix: `pulumi config set ${setting.key} '${setting.value}', then: npx smt-ha up --stack ${stack}`,
+      fix: `pulumi config set ${setting.key} '${setting.value}', then: pulumi up --stack ${stack}`,
     });
   }
   // Its mode is 700.

@@ -19,7 +19,15 @@ import {
   sleep,
 } from "./lab";
 import { generated, isPassword } from "./secrets";
-import { expectSteadyState, realServers, resourceHistory, services, threeNodes, trustService } from "./state";
+import {
+  changedBy,
+  expectSteadyState,
+  realServers,
+  resourceHistory,
+  services,
+  threeNodes,
+  trustService,
+} from "./state";
 
 const { nodes } = threeNodes;
 
@@ -182,9 +190,9 @@ export function rotation(): void {
       const logins = "/root/.ssh/authorized_keys";
       const login = (file: string, node: string, command = "true"): number | null =>
         run(
-          ...["lab/exec", "ssh", "-i", file, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
-          ...["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"],
-          ...[`root@192.0.2.1${node.slice(-1)}`, command],
+          "lab/exec",
+          ...["ssh", "-i", file, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"],
+          ...["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", `root@192.0.2.1${node.slice(-1)}`, command],
         ).code;
       fs.rmSync(key, { force: true });
       must("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rotated", "-f", key);
@@ -203,7 +211,7 @@ export function rotation(): void {
           expect(login(key, node, `grep ' rotated$' ${logins} >/root/after && cat /root/after >${logins}`)).toBe(0);
           expect([login(former, node), login(key, node)]).toEqual([255, 0]);
         });
-        must("lab/stack", "dev", "preview", "--config-file", file);
+        expect(changedBy(must("lab/stack", "dev", "preview", "--config-file", file))).toEqual([]);
       } finally {
         nodes.forEach((node) => login(key, node, `cat /root/before >${logins}; rm -f /root/before /root/after`));
       }
