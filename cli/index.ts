@@ -61,7 +61,9 @@ program
   .option("--stack <stack>", "name of the stack (default: the selected one)")
   .option("--yes", "ask nothing")
   .action(async (what: Rotatable, options: { stack?: string; yes?: boolean }) => {
-    const [{ readStack }, { rotate }] = await Promise.all([import("./stack"), import("./rotate")]);
+    // One after the other: what both import, must have loaded as a whole.
+    const { readStack } = await import("./stack");
+    const { rotate } = await import("./rotate");
     const stack = await readStack(options.stack, process.cwd());
     await rotate({ what, stack, options, command: program.name() });
   });

@@ -227,7 +227,6 @@ describe("rotate", () => {
     ["y\n", 0, 1, "rotated: the password of hacluster"],
     ["\n", 1, 0, "smt-ha: rotate hacluster: nothing has changed"],
     ["\x03", 1, 0, "smt-ha: rotate hacluster: nothing has changed"],
-    ["\x04", 1, 0, "smt-ha: rotate hacluster: nothing has changed"],
   ])("asks on a terminal; the answer %j gives exit code %i, and %i ups", async (text, code, count, last) => {
     const command = `${path.join(root, "cli/smt-ha.js")} rotate hacluster`;
     const child = spawn("script", ["-qec", command, "/dev/null"], {
