@@ -226,6 +226,13 @@ async function planOf(rotation: Rotation, { what, stack }: RotateArgs, signal: A
       fix: `bring the stack to what its configuration says: pulumi up --stack ${stack.name}`,
     });
   }
+  const others = planned.filter((name) => !rotation.changes.test(name));
+  if (rotation.stop && others.length > 0) {
+    throw new Failure(`smt-ha: rotate ${what} not started`, {
+      cause: `other changes are due, and may need the cluster that has to stop: ${others.join(", ")}`,
+      fix: `bring them first: pulumi up --stack ${stack.name}`,
+    });
+  }
   return planned;
 }
 

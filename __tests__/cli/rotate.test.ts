@@ -220,6 +220,14 @@ describe("the key of the cluster's traffic", () => {
       expect(fs.existsSync(path.join(terminal.ssh.directory, "stopped"))).toBe(true);
     });
 
+    test("it is refused while other steps are due, which may need the cluster", async () => {
+      preview(...key, "update node2-database-offer", "create node1-smt-links");
+      expect(await failureOf("authkey")).toBe(`smt-ha: rotate authkey not started
+  cause: other changes are due, and may need the cluster that has to stop: node2-database-offer, node1-smt-links
+  fix:   bring them first: pulumi up --stack prod`);
+      expect(done()).toEqual([]);
+    });
+
     test("an up that fails leaves it stopped, and says how to go on", async () => {
       up("exit 1");
       expect(await failureOf("authkey")).toMatch(

@@ -231,7 +231,7 @@ describe("the whole cluster", () => {
   const stop = (): Result => node.step("cluster/stop");
   const start = (): Result => node.step("cluster/start");
   const resources = (stopped: boolean): string =>
-    `crm_attribute --type crm_config --name stop-all-resources --update ${stopped}`;
+    `crm_attribute -t crm_config -n stop-all-resources -v ${stopped}`;
 
   test("stops what it runs before its services on this node; the second time, nothing", () => {
     expect(stop()).toEqual({
