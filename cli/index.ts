@@ -1,7 +1,8 @@
 import * as path from "path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { Failure } from "./failure";
 import { maintain, maintainDefaults, type MaintainOptions } from "./maintain";
+import type { Rotatable } from "./rotate";
 import type { StatusOptions } from "./status";
 
 /** The exit code of a command that fails. */
@@ -46,6 +47,25 @@ program
     const { readStack } = await import("./stack");
     const stack = await readStack(options.stack, process.cwd());
     await maintain({ stack, names, options, command: program.name(), signal });
+  });
+
+program
+  .command("rotate")
+  .description("Replaces a secret of a stack by a new one. Says what will change, and asks.")
+  .addArgument(
+    new Argument(
+      "<what>",
+      "hacluster's password, the replication's password, the key of the cluster's traffic, or the service's CA",
+    ).choices(["hacluster", "replication", "authkey", "ca"]),
+  )
+  .option("--stack <stack>", "name of the stack (default: the selected one)")
+  .option("--yes", "ask nothing")
+  .action(async (what: Rotatable, options: { stack?: string; yes?: boolean }) => {
+    // One after the other: what both import, must have loaded as a whole.
+    const { readStack } = await import("./stack");
+    const { rotate } = await import("./rotate");
+    const stack = await readStack(options.stack, process.cwd());
+    await rotate({ what, stack, options, command: program.name() });
   });
 
 program

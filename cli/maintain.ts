@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "timers/promises";
 import { Failure } from "./failure";
+import { commandFailure, runStep } from "./nodeStep";
 import { noAnswer, withSsh, type Result, type Ssh } from "./ssh";
 import type { Stack, StackNode } from "./stack";
 
@@ -143,22 +144,9 @@ class NodeMaintenance {
     await this.timed("in service", () => this.step("node/resume"));
   }
 
-  /** Runs a step and returns its result. Its progress goes to stderr, its report of a failure into the failure. */
-  private async step(step: string, ...options: readonly string[]): Promise<string> {
+  private step(step: string, ...options: readonly string[]): Promise<string> {
     this.current = `step ${step}`;
-    const report: string[] = [];
-    const command = ["smt-ha", step, ...options].join(" ");
-    const result = await this.command(command, (line) => {
-      if (report.length > 0 || /^smt-ha: .*: step \S+ (failed|not started)$/.test(line)) {
-        report.push(line);
-      } else {
-        process.stderr.write(`${line}\n`);
-      }
-    });
-    if (result.code === 0) {
-      return result.stdout;
-    }
-    throw report.length > 0 ? new Failure(report.join("\n"), {}) : this.failure(command, result);
+    return runStep(this.ssh, this.node, step, { options, signal: this.args.signal });
   }
 
   /** Reboots the node and waits until it answers with another boot ID. */
@@ -187,20 +175,12 @@ class NodeMaintenance {
     });
   }
 
-  private command(command: string, onLine?: (line: string) => void): Promise<Result> {
-    return this.ssh.run(this.node, command, { signal: this.args.signal, onLine });
+  private command(command: string): Promise<Result> {
+    return this.ssh.run(this.node, command, { signal: this.args.signal });
   }
 
-  /** A failure that the node has not reported itself. */
-  private failure(command: string, { code, stderr }: Result): Failure {
-    const { name } = this.node;
-    const end = stderr.split("\n").slice(-5).join("\n");
-    return new Failure(
-      `smt-ha: ${name}: ${this.current} failed`,
-      code === 255
-        ? { cause: `the connection broke: ${end}`, fix: `let ${name} answer by SSH; what ran there may still run` }
-        : { cause: `it ended with exit code ${code}: ${end}`, fix: `let this succeed on ${name}: ${command}` },
-    );
+  private failure(command: string, result: Result): Failure {
+    return commandFailure(this.node, this.current, command, result);
   }
 
   private async timed<T>(done: string, work: () => Promise<T>): Promise<T> {

@@ -73,6 +73,8 @@ export class HaeCluster extends StepComponent {
     );
     // A member must resolve every other one, so all of them are prepared before the first one joins.
     const prepared = nodes.flatMap((node) => [...node.ready, ...node.synchronised]);
+    const reloadsKey = platform.corosync === 3;
+    const keyed = reloadsKey ? this.shareKey(nodes, clusterName, authkey.result) : [];
     const joined = nodes.map((node) =>
       this.step(
         node,
@@ -96,10 +98,10 @@ export class HaeCluster extends StepComponent {
                 ),
               ),
             sbd: pulumi.output(sbd.path).apply((device) => sbdConfig(platform, device)),
-            authkey: authkey.result,
+            ...(!reloadsKey && { authkey: authkey.result }),
           },
         },
-        [header, ...sbd.ready, ...prepared, ...joinAfter],
+        [header, ...sbd.ready, ...prepared, ...keyed, ...joinAfter],
       ),
     );
     // For the cluster's graphical tools. No other step needs it.
@@ -115,6 +117,13 @@ export class HaeCluster extends StepComponent {
     );
     this.ready = [fenced];
     this.registerOutputs();
+  }
+
+  /** Gives every node corosync's key. A cluster that runs takes another one, without a pause, once all nodes have it. */
+  private shareKey(nodes: readonly ClusterNode[], cluster: pulumi.Input<string>, key: pulumi.Output<string>): Ready {
+    const inputs = { authkey: key };
+    const written = nodes.map((node) => this.step(node, "cluster/authkey", { options: { cluster }, inputs }));
+    return nodes.map((node) => this.step(node, "cluster/rekey", { inputs }, written));
   }
 
   /**

@@ -13,6 +13,7 @@ import { machines } from "./machines";
 import { maintenance } from "./maintenance";
 import { records } from "./records";
 import { registration } from "./registration";
+import { rotation } from "./rotation";
 import { production } from "./production";
 import { service } from "./service";
 import { sles } from "./sles";
@@ -40,6 +41,7 @@ const parts = {
   spares,
   fast,
   maintenance,
+  rotate: rotation,
   directors,
   faults: everyFault,
   sles,
@@ -49,7 +51,7 @@ const parts = {
 
 /**
  * All but those that take long by themselves: an up that is killed twenty times, more ways to be fenced, a director that goes
- * and one more, planned work on each node, another root CA, ten resets, lost nodes, clients that register, and every fault
+ * and one more, planned work on each node, other secrets, another root CA, ten resets, lost nodes, clients that register, and every fault
  * under load.
  */
 const usual = "interruptions disk cluster service database changes sles production machines";

@@ -1,4 +1,4 @@
-import { must } from "./lab";
+import { must, runWith } from "./lab";
 
 /** The stack's state, with its secrets in plain text. */
 const state = (): unknown => JSON.parse(must("sh", "-c", "lab/stack dev stack export --show-secrets 2>/dev/null"));
@@ -30,4 +30,13 @@ export function generated(name: string): string {
   };
   const resource = deployment.resources.find(({ urn }) => urn.endsWith(`::${name}`));
   return JSON.parse(resource?.outputs?.result?.plaintext ?? '""') as string;
+}
+
+/** Whether a password is hacluster's on a node. Perl's getpwnam gives root the hash of the shadow file. */
+export function isPassword(node: string, password: string): boolean {
+  const check = "perl -e '($p = <STDIN>) =~ s/\\n//; $h = (getpwnam q(hacluster))[1]; exit(crypt($p, $h) ne $h)'";
+  const { code } = runWith(password, "lab/ssh", node, check);
+  // Anything else is no answer.
+  expect([0, 1]).toContain(code);
+  return code === 0;
 }

@@ -201,10 +201,61 @@ describe("diagnose", () => {
 test.each([
   [["maintain", "--drain", "soon"], /'soon' is invalid/],
   [["maintain", "--reboot", "later"], /'later' is invalid/],
+  [["rotate", "everything"], /'everything' is invalid .* Allowed choices are hacluster, replication, authkey, ca/],
+  [["rotate", "hacluster", "--stack", "gone"], /^smt-ha: stack gone not read\n/],
+  [["rotate", "hacluster"], /^smt-ha: rotate hacluster not started\n {2}cause: nobody can be asked here\n/],
   [["maintain", "--stack", "gone"], /^smt-ha: stack gone not read\n {2}cause: no stack named .*\n {2}fix: .*stack ls/],
 ])("%j is refused", async (args, message) => {
   expect(await run(args)).toEqual([1, "", expect.stringMatching(message)]);
   expect(ssh.calls).toEqual([]);
+});
+
+describe("rotate", () => {
+  beforeEach(() => {
+    writeDocuments(ssh.directory);
+    ssh.answer({ "* smt-ha node/status": "cat status-$node" });
+    const urn = "urn:pulumi:prod::smt-ha::random:index/randomPassword:RandomPassword::cluster-hacluster";
+    const metadata = { op: "create-replacement", urn, type: "", new: { urn, custom: true } };
+    const event = JSON.stringify({ sequence: 0, timestamp: 0, resourcePreEvent: { metadata, planning: true } });
+    fs.writeFileSync(path.join(ssh.directory, "preview"), `echo '${event}' >"$events"; ${hold}\n`);
+    fs.writeFileSync(path.join(ssh.directory, "up"), 'echo "up: $*" >>"$FAKE_SSH/calls"\n');
+  });
+  const hold = '[ ! -e "$FAKE_SSH/hold" ] || { echo "preview: began" >>"$FAKE_SSH/calls"; exec sleep 60; }';
+  const ups = (): string[] => ssh.calls.filter((call) => call.startsWith("up: "));
+
+  test.each([
+    ["y\n", 0, 1, "rotated: the password of hacluster"],
+    ["\n", 1, 0, "smt-ha: rotate hacluster: nothing has changed"],
+    ["\x03", 1, 0, "smt-ha: rotate hacluster: nothing has changed"],
+  ])("asks on a terminal; the answer %j gives exit code %i, and %i ups", async (text, code, count, last) => {
+    const command = `${path.join(root, "cli/smt-ha.js")} rotate hacluster`;
+    const child = spawn("script", ["-qec", command, "/dev/null"], {
+      env: process.env,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    let output = "";
+    let answered = false;
+    child.stdout.on("data", (data: Buffer) => {
+      output += data.toString();
+      if (!answered && output.includes("Rotate? [y/N] ")) {
+        answered = true;
+        child.stdin.write(text);
+      }
+    });
+    expect([await new Promise((resolve) => child.once("close", resolve)), ups().length]).toEqual([code, count]);
+    expect(output).toContain(last);
+  });
+
+  test("ends by a signal before it has changed anything, and lets nothing run on", async () => {
+    fs.writeFileSync(path.join(ssh.directory, "hold"), "");
+    const signal = { name: "SIGINT", after: "preview: began" } as const;
+    expect(await run(["rotate", "hacluster", "--yes"], signal)).toEqual([
+      1,
+      "",
+      "smt-ha: rotate hacluster interrupted before it changed anything\n",
+    ]);
+    expect(ups()).toEqual([]);
+  });
 });
 
 describe("up", () => {

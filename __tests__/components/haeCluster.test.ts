@@ -19,14 +19,15 @@ describe("the component", () => {
     const recording = await form(3);
     expect(recording.find("HaeCluster cluster").type).toBe("smt-ha:cluster:HaeCluster");
     expect(recording.below("HaeCluster cluster").sort()).toEqual([
+      "Command node1-cluster-authkey",
       "Command node1-cluster-configure-fencing",
       "Command node1-cluster-join",
       "Command node1-cluster-password",
+      "Command node1-cluster-rekey",
       "Command node1-sbd-create",
-      "Command node2-cluster-join",
-      "Command node2-cluster-password",
-      "Command node3-cluster-join",
-      "Command node3-cluster-password",
+      ...["node2", "node3"].flatMap((node) =>
+        ["authkey", "join", "password", "rekey"].map((step) => `Command ${node}-cluster-${step}`),
+      ),
       "RandomPassword cluster-authkey",
       "RandomPassword cluster-hacluster",
     ]);
@@ -41,6 +42,9 @@ describe("the component", () => {
       expect(after).toEqual(
         expect.arrayContaining([
           "Command firewall",
+          "Command node1-cluster-rekey",
+          "Command node2-cluster-rekey",
+          "Command node3-cluster-rekey",
           "Command node1-node-hosts",
           "Command node2-node-hosts",
           "Command node3-node-hosts",
@@ -73,17 +77,52 @@ describe("the component", () => {
     ]);
   });
 
+  test("gives every node the key before any corosync takes it, and no join waits for a node's own only", async () => {
+    const recording = await form(3);
+    for (const node of ["node1", "node2", "node3"]) {
+      const prepared = [`Command ${node}-install`, `Command ${node}-node-hosts`, `Command ${node}-node-packages`];
+      expect(recording.find(`Command ${node}-cluster-authkey`)).toMatchObject({
+        inputs: { create: "smt-ha cluster/authkey --cluster smtha --rev REV" },
+        after: [...prepared, "RandomPassword cluster-authkey"],
+      });
+      expect(recording.find(`Command ${node}-cluster-rekey`)).toMatchObject({
+        inputs: { create: "smt-ha cluster/rekey --rev REV" },
+        after: [
+          ...["node1", "node2", "node3"].map((other) => `Command ${other}-cluster-authkey`),
+          ...prepared,
+          "RandomPassword cluster-authkey",
+        ].sort(),
+      });
+    }
+  });
+
+  test.each(["sles11", "sles12"] as const)(
+    "%s, whose corosync keeps its key, gets it when it joins",
+    async (platform) => {
+      const recording = await record(() => {
+        haeCluster(clusterNodes(smtRoles(3), { platform }));
+      });
+      expect(recording.below("HaeCluster cluster").filter((id) => /authkey$|rekey$/.test(id))).toEqual([
+        "RandomPassword cluster-authkey",
+      ]);
+      expect(recording.find("Command node2-cluster-join").inputs.stdin).toEqual({
+        secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string,
+      });
+    },
+  );
+
   test("sends what it generates as a secret, on standard input alone", async () => {
     const recording = await form(3);
     for (const node of ["node1", "node2", "node3"]) {
-      const join = recording.find(`Command ${node}-cluster-join`).inputs;
-      const password = recording.find(`Command ${node}-cluster-password`).inputs;
-      expect(join.stdin).toEqual({ secret: expect.stringContaining("@@ authkey\ncluster-authkey-hush\n") as string });
-      expect(password.stdin).toEqual({ secret: "@@ password\ncluster-hacluster-hush\n" });
-      expect(JSON.stringify([join.stdin, { ...join, stdin: null }, { ...password, stdin: null }])).not.toContain(
-        "hacluster-hush",
-      );
-      expect(JSON.stringify({ ...join, stdin: null })).not.toContain("hush");
+      const inputs = (step: string): Record<string, unknown> =>
+        recording.find(`Command ${node}-cluster-${step}`).inputs;
+      expect(inputs("authkey").stdin).toEqual({ secret: "@@ authkey\ncluster-authkey-hush\n" });
+      expect(inputs("rekey").stdin).toEqual(inputs("authkey").stdin);
+      expect(inputs("password").stdin).toEqual({ secret: "@@ password\ncluster-hacluster-hush\n" });
+      for (const step of ["authkey", "rekey", "password"]) {
+        expect(JSON.stringify({ ...inputs(step), stdin: null })).not.toContain("hush");
+      }
+      expect(JSON.stringify(inputs("join"))).not.toContain("hush");
     }
   });
 

@@ -104,6 +104,94 @@ describe("cluster/configure", () => {
   });
 });
 
+describe("corosync's key", () => {
+  const [first, second] = ["hush".repeat(64), "tell".repeat(64)];
+  const file = "/etc/corosync/authkey";
+  const write = (authkey: string, cluster = "smtha"): Result => node.step("cluster/authkey", { cluster }, { authkey });
+  const take = (authkey: string): Result => node.step("cluster/rekey", {}, { authkey });
+  const online = (...names: string[]): void =>
+    node.write("/run/doubles/crm_mon", names.map((name) => `  * Node ${name}: online:\n`).join(""));
+  /** A member of the cluster that runs with the first key. */
+  const runs = (): void => {
+    node.check("mkdir -p /etc/corosync /run/doubles/active");
+    node.write("/etc/corosync/corosync.conf", "totem {\n\tcluster_name: smtha\n\ttoken: 100\n}\n");
+    succeed(write(first));
+    node.write("/run/doubles/active/pacemaker", "");
+    online("node1", "node2", "node3");
+    node.calls();
+  };
+  const said = (step: string, text: string): Result => ({ ...nothing, stderr: `node1: cluster/${step}: ${text}\n` });
+
+  test("is there before the first start, for which nothing is reloaded", () => {
+    node.write("/etc/corosync/corosync.conf", "totem {\n\tcluster_name: debian\n}\n");
+    // The package has started its sample.
+    node.write("/run/doubles/active/pacemaker", "");
+    node.check(`rm -f ${file}`);
+    expect(write(first)).toEqual(said("authkey", `wrote ${file}`));
+    expect(node.check(`stat -c %a-%s ${file}`)).toBe("400-256\n");
+    expect(take(first)).toEqual(nothing);
+    expect(node.calls()).toEqual([]);
+  });
+
+  test("changes while corosync runs by one reload; the second time, nothing", () => {
+    runs();
+    expect(write(second)).toEqual(said("authkey", `wrote ${file}`));
+    expect([node.read(file), node.calls()]).toEqual([second, []]);
+    expect(take(second)).toEqual(said("rekey", "corosync takes the new key"));
+    expect(node.calls()).toEqual(["corosync-cfgtool -R"]);
+    expect([write(second), take(second), node.calls()]).toEqual([nothing, nothing, []]);
+  });
+
+  test("is taken by a later run if the first one wrote it and no more", () => {
+    runs();
+    // Killed before the file was there, then before it was noted as taken.
+    node.check("mkdir -p /var/lib/smt-ha && touch /var/lib/smt-ha/authkey-pending");
+    write(second);
+    expect(write(second)).toEqual(nothing);
+    succeed(take(second));
+    expect(node.calls()).toEqual(["corosync-cfgtool -R"]);
+  });
+
+  test("needs no reload where the cluster is stopped: it starts with the key", () => {
+    runs();
+    write(second);
+    node.check("rm /run/doubles/active/pacemaker");
+    expect(take(second)).toEqual(nothing);
+    node.write("/run/doubles/active/pacemaker", "");
+    expect([take(second), node.calls()]).toEqual([nothing, []]);
+  });
+
+  test("is not taken where it is another one than the stack's", () => {
+    runs();
+    write(second);
+    const result = take(first);
+    expect([result.code, causeOf(result)]).toEqual([
+      1,
+      `${file} is not the stack's key any more; the key in use stays`,
+    ]);
+    expect([node.calls(), result.stderr]).toEqual([[], expect.not.stringMatching(/hush|tell/)]);
+  });
+
+  test("is asked for again if the reload fails, or a member is lost by it", () => {
+    runs();
+    write(second);
+    node.write("/run/doubles/reload-corosync", "exit 1\n");
+    expect(causeOf(take(second))).toBe("corosync does not reload; the key in use stays");
+    node.write("/run/doubles/reload-corosync", "sed -i 's/node2: online/node2: UNCLEAN/' /run/doubles/crm_mon\n");
+    expect(causeOf(take(second))).toBe("only 2 of 3 members are left: node2 UNCLEAN");
+    online("node1", "node2", "node3");
+    node.check("rm /run/doubles/reload-corosync");
+    succeed(take(second));
+    expect(node.calls()).toEqual(Array(3).fill("corosync-cfgtool -R"));
+  });
+
+  test("of another cluster's member stays", () => {
+    runs();
+    expect(causeOf(write(second, "other"))).toBe("this node is a member of the cluster 'smtha', not of 'other'");
+    expect(node.read(file)).toBe(first);
+  });
+});
+
 describe("cluster/join", () => {
   const members = (count: number, first = 11): { nodeName: string; address: string }[] =>
     Array.from({ length: count }, (_, index) => ({
@@ -120,7 +208,7 @@ describe("cluster/join", () => {
     return node.step(
       "cluster/join",
       { cluster, members: String(count), "earliest-start": "35" },
-      { "corosync.conf": conf(count), sbd: sbdConfig(debian12, "/dev/sbd"), authkey: "hush".repeat(64), ...inputs },
+      { "corosync.conf": conf(count), sbd: sbdConfig(debian12, "/dev/sbd"), ...inputs },
     );
   };
   const sample = "totem {\n\tcluster_name: debian\n}\n";
@@ -141,7 +229,6 @@ describe("cluster/join", () => {
       "systemctl start pacemaker",
     ]);
     expect(node.read("/etc/corosync/corosync.conf")).toBe(conf(3));
-    expect(node.check("stat -c %a-%s /etc/corosync/authkey")).toBe("400-256\n");
     // softdog dies with the kernel: a panic must restart the node.
     const panic = "kernel.panic = 10\nkernel.panic_on_oops = 1\n";
     expect([node.read("/etc/sysctl.d/90-smt-ha-cluster.conf"), node.read("/run/doubles/kernel")]).toEqual([
@@ -171,7 +258,7 @@ describe("cluster/join", () => {
     const nodes = ["node1: online", `node2: ${state}`, "node3: online"].map((text) => `  * Node ${text}:\n`);
     join();
     node.write("/run/doubles/crm_mon", `  * Current DC: node1 - partition with quorum\n${nodes.join("")}`);
-    const inputs = { "corosync.conf": conf(3), sbd: sbdConfig(debian12, "/dev/sbd"), authkey: "hush".repeat(64) };
+    const inputs = { "corosync.conf": conf(3), sbd: sbdConfig(debian12, "/dev/sbd") };
     expect(node.step("cluster/join", { cluster: "smtha", members: "3", "earliest-start": "35" }, inputs)).toEqual(
       nothing,
     );
@@ -228,12 +315,12 @@ describe("cluster/join", () => {
 
   test.each([
     ["another cluster's member", {}, "other", "this node is a member of the cluster 'smtha', not of 'other'"],
-    ["a new key while it runs", { authkey: "tell".repeat(64) }, "smtha", "SBD's configuration or the authentication"],
+    ["a key of its own while it runs", { authkey: "tell".repeat(64) }, "smtha", "the authentication key would change"],
     [
       "a new SBD device while it runs",
       { sbd: sbdConfig(debian12, "/dev/other") },
       "smtha",
-      "SBD's configuration or the",
+      "SBD's configuration would",
     ],
     ["new numbers while it runs", { "corosync.conf": conf(3, 21) }, "smtha", "the number of node1 node2 node3 would"],
   ])("refuses %s, and changes nothing", (_, inputs, cluster, cause) => {

@@ -227,6 +227,68 @@ describe("node/update", () => {
   });
 });
 
+describe("the whole cluster", () => {
+  const stop = (): Result => node.step("cluster/stop");
+  const start = (): Result => node.step("cluster/start");
+  const resources = (stopped: boolean): string =>
+    `crm_attribute -t crm_config -n stop-all-resources -v ${stopped}`;
+
+  test("stops what it runs before its services on this node; the second time, nothing", () => {
+    expect(stop()).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: lines("cluster/stop", "stopping what the cluster runs", "stopping the cluster"),
+    });
+    expect(calls()).toEqual([resources(true), "systemctl stop pacemaker corosync"]);
+    expect([stop(), calls()]).toEqual([{ code: 0, stdout: "", stderr: "" }, []]);
+  });
+
+  test.each<[string, () => void, string]>([
+    ["a resource does not stop", () => node.write("/run/doubles/unsettled", ""), "does not stop its resources"],
+    [
+      "the shared file system stays",
+      () => {
+        node.check("sed -i 's|/proc/mounts|/run/doubles/mounts|' /usr/local/lib/smt-ha/lib/mount.sh");
+        node.write("/run/doubles/mounts", "/dev/x /smt ocfs2 rw 0 0\n");
+      },
+      "the shared file system is still mounted",
+    ],
+  ])("keeps its services where %s, and says how to go on", (_, make, cause) => {
+    make();
+    const result = stop();
+    expect([result.code, causeOf(result)]).toEqual([1, expect.stringContaining(cause)]);
+    expect(result.stderr).toContain("repeat 'smt-ha cluster/stop', or start the cluster: smt-ha cluster/start\n");
+    expect(calls()).toEqual([resources(true)]);
+  });
+
+  test("starts when all members are there, and waits until the service is steady", () => {
+    stop();
+    node.calls();
+    cluster("node1: online", "node2: OFFLINE", "node3: standby");
+    node.check("(sleep 3; sed -i s/OFFLINE/online/ /run/doubles/crm_mon) >/dev/null 2>&1 </dev/null 3>&- &");
+    // Planned work on a node goes on: it is no member that is missing, but the service is not steady either.
+    node.check("(sleep 6; sed -i s/standby/online/ /run/doubles/crm_mon) >/dev/null 2>&1 </dev/null 3>&- &");
+    const begin = Date.now();
+    expect(start()).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: lines("cluster/start", "starting the cluster", "the service is steady"),
+    });
+    expect(Date.now() - begin).toBeGreaterThan(5500);
+    expect(calls()).toEqual(["systemctl start pacemaker", resources(false)]);
+    expect(start().stderr).toBe(lines("cluster/start", "the service is steady"));
+  });
+
+  test("keeps everything stopped while a member is away", () => {
+    stop();
+    node.calls();
+    node.check("sed -i 's/retry 300/retry 2/' /usr/local/lib/smt-ha/steps/cluster/start");
+    cluster("node1: online", "node2: OFFLINE", "node3: online");
+    expect(causeOf(start())).toBe("after 5 minutes, the cluster lacks members: node2 OFFLINE");
+    expect(calls()).toEqual(["systemctl start pacemaker"]);
+  });
+});
+
 describe("the resource agent drain", () => {
   const agent = (action: string): string =>
     node.check(

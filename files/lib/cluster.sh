@@ -5,9 +5,27 @@
 # form of it.
 CLUSTER_PARTS=/var/lib/smt-ha/cluster
 
+AUTHKEY=/etc/corosync/authkey
+# The mark of a node whose corosync has not taken the key of that file yet.
+AUTHKEY_PENDING=/var/lib/smt-ha/authkey-pending
+
+# authkey_given: the key of the step's input. It comes as text on one line; corosync accepts any bytes.
+authkey_given() { tr -d '\n' <"$(input authkey)"; }
+
+# token_timeout: in milliseconds.
+token_timeout() { sed -n 's/^[[:space:]]*token:[[:space:]]*//p' "$COROSYNC_CONF"; }
+
 # cluster_of_config: the cluster that this node is configured for; empty if its configuration is a package's sample.
 cluster_of_config() {
   sed -n 's/^[[:space:]#]*cluster_name:[[:space:]]*//p' "$COROSYNC_CONF" 2>/dev/null | grep -vxF "$CLUSTER_SAMPLE" || true
+}
+
+# refuse_other CLUSTER: fails if this node is configured for another cluster than this one.
+refuse_other() {
+  local other
+  other=$(cluster_of_config)
+  [ -z "$other" ] || [ "$other" = "$1" ] || fail "this node is a member of the cluster '$other', not of '$1'" \
+    "take it out of that cluster first, or set clusterName to $other"
 }
 
 # nodes_of FILE: the names of the nodes in a corosync.conf. That of corosync 1 names none, but it names a service.
@@ -17,6 +35,9 @@ nodes_of() { awk '$2 == "{" { inside = $1 } inside == "node" && $1 == "name:" { 
 node_states() {
   { crm_mon -1 -n 2>/dev/null || true; } | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
 }
+
+# members_online: a node in standby or maintenance is a member too.
+members_online() { node_states | grep -c ' \(online\|standby\|maintenance\)$' || true; }
 
 # quorum: reads to the end, since crm_mon fails if its reader ends at the first match.
 quorum() { [ "$(crm_mon -1 2>/dev/null | grep -c 'partition with quorum')" -gt 0 ]; }

@@ -25,6 +25,9 @@ exists() { cibadmin --query --xpath "//configuration//*[@id='$1']" >/dev/null; }
 # drain_remove: ends the draining of this node.
 drain_remove() { crm -F configure delete "$DRAIN-after-LVS" "$DRAIN-with-LVS" "$DRAIN"; }
 
+# resources_stop true|false: whether the cluster stops all that it runs, fencing too. Pacemaker's long options have changed.
+resources_stop() { crm_attribute -t crm_config -n stop-all-resources -v "$1"; }
+
 # maintenance_forget: removes what node/maintain has added to the cluster's configuration.
 maintenance_forget() {
   if exists "$DRAIN"; then drain_remove; fi
