@@ -91,7 +91,6 @@ test("keeps the database's password from others than Apache", () => {
 });
 
 test("reads the page past the memory: without its disk, the node can't serve", () => {
-  const [{ node }] = nodes;
   fs.renameSync(`${shared}/health`, `${shared}/away`);
   expect(page(nodes[0])).toBe(
     "the shared files can't be read: dd: failed to open '/smt/health/test.html': No such file or directory\n503",
