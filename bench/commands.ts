@@ -41,7 +41,7 @@ export function run(command: readonly string[], input = "", env: NodeJS.ProcessE
         : reject(
             new Failure(`bench: ${command.slice(0, 3).join(" ")} failed`, {
               cause: `it ended with ${code}; the last lines of its output:\n${all.trimEnd().split("\n").slice(-20).join("\n")}`,
-              fix: "remove the cause, then start the bench again: it begins with an empty lab",
+              fix: "remove the cause, then start the bench again",
             }),
           ),
     );

@@ -11,6 +11,7 @@ import { graphOf } from "./graph";
 import { growth } from "./growth";
 import type { Measurement, Run } from "./measurement";
 import { askLogs, scriptStarts, withReach } from "./nodeLogs";
+import { service } from "./service";
 import { comparison } from "./tables";
 import { stepsOf } from "./timeline";
 
@@ -106,9 +107,11 @@ main(async () => {
       return measureLab();
     case "growth":
       return growth(words);
+    case "service":
+      return service();
     default:
       throw new Failure(`bench: there is no '${subject}' to measure`, {
-        fix: "npm run bench (the lab); or npm run bench -- growth [NODES...]",
+        fix: "npm run bench (the lab); npm run bench -- growth [NODES...] or service",
       });
   }
 });
