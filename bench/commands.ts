@@ -2,8 +2,12 @@ import { spawn } from "child_process";
 import * as path from "path";
 import { type Arrival, withEvents } from "../cli/engine";
 import { Failure } from "../cli/failure";
+import type { ExportedState } from "../cli/state";
 
 const root = path.join(__dirname, "..");
+
+/** Runs Pulumi on the lab's stack. */
+export const stack = ["lab/stack", "dev"] as const;
 
 /** How a command of the project ended. */
 export interface Ended {
@@ -57,3 +61,7 @@ export async function runRecorded(command: readonly string[]): Promise<Ended & {
   );
   return { ...ended, arrivals };
 }
+
+/** What the state of the lab's stack says, without its secrets. */
+export const exported = async (): Promise<ExportedState> =>
+  JSON.parse((await run([...stack, "stack", "export"])).stdout) as ExportedState;

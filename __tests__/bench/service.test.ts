@@ -88,7 +88,7 @@ test("clients at the same time are machines of their own in the lab's network", 
        ip link add lab0 type bridge && ip address add 192.0.2.1/24 dev lab0 && ip link set lab0 up
        exec 3< <(exec "$1" -e "$2") && read -r _ <&3
        ask() { unshare --net "$0" "$1" bash -c 'cat </dev/tcp/192.0.2.1/80; echo; sleep 0.5'; }
-       ask 200 & ask 201 & wait -n && wait -n
+       ask 200 & one=$!; ask 201 & wait $one $!
        ask 200`,
       path.join(root, "bench/service/client"),
       process.execPath,
@@ -124,12 +124,12 @@ describe("the files that clients ask for", () => {
     const node = await TestNode.start();
     expect(node.run(script)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^\/smt is not mounted on node1: /),
+      stderr: expect.stringMatching(/^\/smt is not mounted on node1: /) as string,
     });
     node.check("mkdir -p /smt && mount -t tmpfs -o size=150m tmpfs /smt");
     expect(node.run(script)).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^\/smt has less than 200 MiB free/),
+      stderr: expect.stringMatching(/^\/smt has less than 200 MiB free/) as string,
     });
     expect(node.check("ls -A /smt")).toBe("");
     await node.stop();
