@@ -2,8 +2,12 @@ import { spawn } from "child_process";
 import * as path from "path";
 import { type Arrival, withEvents } from "../cli/engine";
 import { Failure } from "../cli/failure";
+import type { ExportedState } from "../cli/state";
 
 const root = path.join(__dirname, "..");
+
+/** Runs Pulumi on the lab's stack. */
+export const stack = ["lab/stack", "dev"] as const;
 
 /** How a command of the project ended. */
 export interface Ended {
@@ -41,7 +45,7 @@ export function run(command: readonly string[], input = "", env: NodeJS.ProcessE
         : reject(
             new Failure(`bench: ${command.slice(0, 3).join(" ")} failed`, {
               cause: `it ended with ${code}; the last lines of its output:\n${all.trimEnd().split("\n").slice(-20).join("\n")}`,
-              fix: "remove the cause, then start the bench again: it begins with an empty lab",
+              fix: "remove the cause, then start the bench again",
             }),
           ),
     );
@@ -57,3 +61,7 @@ export async function runRecorded(command: readonly string[]): Promise<Ended & {
   );
   return { ...ended, arrivals };
 }
+
+/** What the state of the lab's stack says, without its secrets. */
+export const exported = async (): Promise<ExportedState> =>
+  JSON.parse((await run([...stack, "stack", "export"])).stdout) as ExportedState;

@@ -2,25 +2,21 @@ import * as fs from "fs";
 import * as path from "path";
 import { parse, stringify } from "yaml";
 import { Failure } from "../cli/failure";
-import type { ExportedState } from "../cli/state";
 import { hereAndNow, main, say } from "./command";
-import { run, runRecorded } from "./commands";
+import { exported, run, runRecorded, stack } from "./commands";
 import { measured, writeDocument } from "./document";
 import { spansOf } from "./engine";
 import { graphOf } from "./graph";
 import { growth } from "./growth";
 import type { Measurement, Run } from "./measurement";
 import { askLogs, scriptStarts, withReach } from "./nodeLogs";
+import { peers } from "./peers";
+import { service } from "./service";
 import { comparison } from "./tables";
 import { stepsOf } from "./timeline";
 
 const root = path.join(__dirname, "..");
 const lab = process.env.SMT_HA_LAB ?? path.join(root, ".lab");
-const stack = ["lab/stack", "dev"];
-
-/** What a stack's state says, without its secrets. */
-const exported = async (): Promise<ExportedState> =>
-  JSON.parse((await run([...stack, "stack", "export"])).stdout) as ExportedState;
 
 /** Does what a target of the Makefile does, with a command of Pulumi that is recorded. */
 async function measure(title: string, before: readonly string[], command: readonly string[]): Promise<Run> {
@@ -106,9 +102,13 @@ main(async () => {
       return measureLab();
     case "growth":
       return growth(words);
+    case "service":
+      return service();
+    case "peers":
+      return peers();
     default:
       throw new Failure(`bench: there is no '${subject}' to measure`, {
-        fix: "npm run bench (the lab); or npm run bench -- growth [NODES...]",
+        fix: "npm run bench (the lab); npm run bench -- growth [NODES...], service or peers",
       });
   }
 });

@@ -35,3 +35,7 @@ export const sumOf = (values: readonly number[]): number => values.reduce((sum, 
 
 /** How long a run took altogether, in milliseconds. */
 export const totalOf = ({ parts }: Run): number => sumOf(Object.values(parts));
+
+/** The value in the middle; of an even number, the lower one of the two. */
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;

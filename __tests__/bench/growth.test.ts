@@ -6,9 +6,10 @@ import type { Graph } from "../../bench/graph";
 import { grown, growthOf, serialShare, sizeTable, stepGrowthTable, writeGrowth } from "../../bench/growth/document";
 import { durationLines, durationsOf } from "../../bench/growth/durations";
 import { connectionsOf, memoryOf } from "../../bench/growth/load";
-import { type Growth, median, type Size } from "../../bench/growth/measurement";
+import type { Growth, Size } from "../../bench/growth/measurement";
 import { atOnce, isSerial, usesOf } from "../../bench/growth/serial";
 import { configFor, nodesOf, sizes, virtualIp } from "../../bench/growth/stack";
+import { median } from "../../bench/measurement";
 import type { Step } from "../../bench/timeline";
 import { load, withKeys } from "../config/fixtures";
 

@@ -1,6 +1,7 @@
 import { run } from "../commands";
+import { median } from "../measurement";
 import { emptyStep } from "./durations";
-import { type Cost, median } from "./measurement";
+import type { Cost } from "./measurement";
 import { keyFile } from "./hosts";
 
 /** What is run on a host by SSH, from little to all that a step takes beside its script. */

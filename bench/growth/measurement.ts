@@ -45,7 +45,3 @@ export interface Growth {
   readonly sizes: Size[];
   readonly costs: Cost[];
 }
-
-/** The value in the middle; of an even number, the lower one of the two. */
-export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
