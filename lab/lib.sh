@@ -40,9 +40,10 @@ need_lab() {
 }
 
 # use_stack STACK: has pulumi work on a stack of the lab, whose state is in the lab's state directory. The passphrase is no
-# secret: it protects only what exists in the lab's network.
+# secret: it protects only what exists in the lab's network. Without files of metadata, which a kill can leave empty, so that Pulumi
+# reads the state no more.
 use_stack() {
-  export PULUMI_BACKEND_URL=file://$SMT_HA_LAB/pulumi
+  export PULUMI_BACKEND_URL="file://$SMT_HA_LAB/pulumi?metadata=skip"
   export PULUMI_CONFIG_PASSPHRASE=${PULUMI_CONFIG_PASSPHRASE-lab}
   export PULUMI_STACK=$1
 }

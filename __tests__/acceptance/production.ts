@@ -15,7 +15,7 @@ export function production(): void {
     const pulumi = (...args: string[]): Pick<Run, "code" | "output"> => {
       const env = {
         ...process.env,
-        PULUMI_BACKEND_URL: `file://${folder}`,
+        PULUMI_BACKEND_URL: `file://${folder}?metadata=skip`,
         PULUMI_CONFIG_PASSPHRASE: "any",
         PULUMI_NODEJS_TRANSPILE_ONLY: "true",
       };
