@@ -327,6 +327,19 @@ describe("node/time", () => {
     expect(node.calls()).toEqual(["systemctl restart chrony"]);
   });
 
+  test("restarts it also if a run before was killed when the file was there", () => {
+    step("192.0.2.1");
+    // Kills the step, which has called systemctl, which has called this.
+    node.write("/run/doubles/start-chrony", "kill -9 $(ps -o ppid= -p $PPID)");
+    expect(step("192.0.2.9").code).toBe(137);
+    node.check("rm /run/doubles/start-chrony");
+    node.calls();
+    expect(step("192.0.2.9")).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(node.calls()).toEqual(["systemctl restart chrony"]);
+    step("192.0.2.9");
+    expect(node.calls()).toEqual([]);
+  });
+
   test("names the servers that give no time", () => {
     // Two minutes of waiting, made short on this node.
     node.check("sed -i 's/retry 120 /retry 1 /' /usr/local/lib/smt-ha/steps/node/time && touch /run/doubles/no-time");

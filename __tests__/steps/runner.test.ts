@@ -351,6 +351,20 @@ describe("lanes", () => {
     node.check("rm /var/log/smt-ha/test-quick.log");
   });
 
+  test("a step that waits says so, and does not start any more when nobody reads that", async () => {
+    const slow = startSlow("first");
+    addStep("quick", "echo quick >>/run/order", "first");
+    node.check("sed -i 's/flock -w 30 /flock -w 1 /' /usr/local/lib/smt-ha/smt-ha");
+    // As for the step of an up that was killed: the connection's end closes its pipes.
+    expect(node.check("smt-ha test/quick 2>&1 | true; echo ${PIPESTATUS[0]}")).toBe("141\n");
+    const read = node.check("smt-ha test/quick 2>&1 | head -n 1");
+    expect(read).toBe("smt-ha: node1: step test/quick waits for another step of the lane first\n");
+    node.check("sed -i 's/flock -w 1 /flock -w 30 /' /usr/local/lib/smt-ha/smt-ha; touch /run/go");
+
+    expect(await slow).toBe(0);
+    expect(node.read("/run/order")).toBe("slow-begins\nslow-ends\n");
+  });
+
   test("steps of different lanes run at the same time", async () => {
     const slow = startSlow("first second");
     addStep("quick", "echo quick >>/run/order", "third");

@@ -113,9 +113,9 @@ install_file() {
   cat >"$STEP_DIR/file"
   if ! { [ -f "$2" ] && cmp -s "$STEP_DIR/file" "$2" && [ "$(stat -c %a:%U:%G "$2")" = "$1:$owner" ]; }; then
     install -m "$1" -o "${owner%:*}" -g "${owner#*:}" "$STEP_DIR/file" "$new"
+    # Before the change, which would be unknown to the next run if this one ended here.
+    echo "$2" >>"$STEP_WROTE"
     mv -f "$new" "$2"
-    # Noted in a file, since this often runs at the end of a pipe, in a subshell.
-    echo "$2" >>"$STEP_DIR/wrote"
     say "wrote $2"
   fi
   ours "$2" "${4-p}"
@@ -125,5 +125,5 @@ install_file() {
 # empty). By that, 'smt-ha drift' tells what was changed since. For a file that a step does not install at every run.
 ours() { [ -z "${2-p}" ] || printf '%s\t%s\n' "$1" "${2-p}" >>"$STEP_DIR/ours"; }
 
-# wrote FILE: whether install_file has changed FILE in this run.
-wrote() { grep -qxF "$1" "$STEP_DIR/wrote" 2>/dev/null; }
+# wrote FILE: whether install_file has changed FILE in this run, or in one before that did not come to its end.
+wrote() { grep -qxF "$1" "$STEP_WROTE" 2>/dev/null; }

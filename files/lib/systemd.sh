@@ -36,7 +36,7 @@ unit_extend() {
 
 # units_reload: makes systemd read the units that this step has written.
 units_reload() {
-  if grep -q '^/etc/systemd/system/' "$STEP_DIR/wrote" 2>/dev/null; then
+  if grep -q '^/etc/systemd/system/' "$STEP_WROTE" 2>/dev/null; then
     systemctl daemon-reload
   fi
 }
