@@ -22,7 +22,7 @@ afterEach(() => node.stop());
 /** Runs a command with the platform's functions at hand, as a step would. */
 const withPlatform = (command: string, stdin = ""): string =>
   node.check(
-    `export PATH=/usr/local/sbin:$PATH SMT_HA=/usr/local/lib/smt-ha STEP=test STEP_LOG=/dev/null STEP_DIR=$(mktemp -d); exec 3>&2; . $SMT_HA/lib/step.sh; ${command}`,
+    `export PATH=/usr/local/sbin:$PATH SMT_HA=/usr/local/lib/smt-ha STEP=test STEP_LOG=/dev/null STEP_DIR=$(mktemp -d) STEP_WROTE=$(mktemp); exec 3>&2; . $SMT_HA/lib/step.sh; ${command}`,
     stdin,
   );
 
