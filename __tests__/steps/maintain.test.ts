@@ -230,8 +230,7 @@ describe("node/update", () => {
 describe("the whole cluster", () => {
   const stop = (): Result => node.step("cluster/stop");
   const start = (): Result => node.step("cluster/start");
-  const resources = (stopped: boolean): string =>
-    `crm_attribute -t crm_config -n stop-all-resources -v ${stopped}`;
+  const resources = (stopped: boolean): string => `crm_attribute -t crm_config -n stop-all-resources -v ${stopped}`;
 
   test("stops what it runs before its services on this node; the second time, nothing", () => {
     expect(stop()).toEqual({
