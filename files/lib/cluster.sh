@@ -36,8 +36,12 @@ node_states() {
   { crm_mon -1 -n 2>/dev/null || true; } | sed -nr 's/^ *(\* )?Node ([^ :]+)( \([0-9]+\))?: ([^ :]+).*/\2 \4/p'
 }
 
-# members_online: a node in standby or maintenance is a member too.
-members_online() { node_states | grep -c ' \(online\|standby\|maintenance\)$' || true; }
+# What the state of a member ends with: a node in standby or maintenance is one too.
+MEMBER=' \(online\|standby\|maintenance\)$'
+members_online() { node_states | grep -c "$MEMBER" || true; }
+
+# members_absent: the other nodes, each with its state.
+members_absent() { node_states | grep -v "$MEMBER" || true; }
 
 # quorum: reads to the end, since crm_mon fails if its reader ends at the first match.
 quorum() { [ "$(crm_mon -1 2>/dev/null | grep -c 'partition with quorum')" -gt 0 ]; }
