@@ -1,6 +1,7 @@
 import * as path from "path";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { Failure } from "./failure";
+import { interruption } from "./interruption";
 import { maintain, maintainDefaults, type MaintainOptions } from "./maintain";
 import type { Rotatable } from "./rotate";
 import type { StatusOptions } from "./status";
@@ -42,7 +43,7 @@ program
   )
   .option("--no-update", "leave the packages as they are")
   .action(async (names: string[], options: MaintainOptions & { stack?: string }) => {
-    const signal = interruption();
+    const { signal } = interruption();
     // Pulumi takes a second to load, which no usage message has to wait for.
     const { readStack } = await import("./stack");
     const stack = await readStack(options.stack, process.cwd());
@@ -80,7 +81,7 @@ program
   .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
   .action(async (options: StatusOptions & { stack?: string }) => {
     failed = unknownState;
-    const signal = interruption();
+    const { signal } = interruption();
     const [{ readStack }, { status }] = await Promise.all([import("./stack"), import("./status")]);
     const stack = await readStack(options.stack, process.cwd());
     process.exitCode = await status({ stack, options, command: program.name(), signal });
@@ -95,7 +96,7 @@ program
   .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
   .action(async (options: { stack?: string; json?: boolean }) => {
     failed = unknownState;
-    const signal = interruption();
+    const { signal } = interruption();
     const [{ readStack }, { drift }] = await Promise.all([import("./stack"), import("./drift")]);
     const stack = await readStack(options.stack, process.cwd());
     process.exitCode = await drift({ stack, options, signal });
@@ -110,7 +111,7 @@ program
   .exitOverride(({ exitCode }) => process.exit(exitCode && unknownState))
   .action(async (options: { stack?: string; output?: string }) => {
     failed = unknownState;
-    const signal = interruption();
+    const { signal } = interruption();
     const [{ readStack }, { readSecrets }, { archiveName, diagnose }] = await Promise.all([
       import("./stack"),
       import("./secrets"),
@@ -132,15 +133,6 @@ function seconds(text: string): number {
 /** The path of a file that is named from where the command was called. */
 function calledFrom(file: string): string {
   return path.resolve(process.env.SMT_HA_CALLED_IN ?? "", file);
-}
-
-/** Is aborted by the first signal that asks this process to end; the second one ends it at once. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => (controller.signal.aborted ? process.exit(1) : controller.abort()));
-  }
-  return controller.signal;
 }
 
 program.parseAsync().catch((error: unknown) => {

@@ -6,6 +6,7 @@ import type { Workspace } from "@pulumi/pulumi/automation";
 import { platforms } from "../components/platform";
 import { certificatesGroup } from "../config/certificates";
 import { Failure } from "./failure";
+import { interruption } from "./interruption";
 import { runStep } from "./nodeStep";
 import { majorityView } from "./nodeStatus";
 import type { StatusReport } from "./overview";
@@ -358,17 +359,14 @@ async function unlessInterrupted<T>(
   more: { readonly next?: string },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
-  const abort = (): void => (controller.signal.aborted ? process.exit(1) : controller.abort());
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  signals.forEach((signal) => process.on(signal, abort));
+  const { signal, forget } = interruption();
   try {
-    const result = await work(controller.signal);
-    controller.signal.throwIfAborted();
+    const result = await work(signal);
+    signal.throwIfAborted();
     return result;
   } catch (error) {
-    throw controller.signal.aborted ? new Failure(message, more) : error;
+    throw signal.aborted ? new Failure(message, more) : error;
   } finally {
-    signals.forEach((signal) => process.off(signal, abort));
+    forget();
   }
 }
