@@ -1,5 +1,4 @@
 import * as fs from "fs";
-import * as os from "os";
 import * as path from "path";
 import { parse } from "yaml";
 import type { Graph } from "../../bench/graph";
@@ -12,6 +11,7 @@ import { configFor, nodesOf, sizes, virtualIp } from "../../bench/growth/stack";
 import { median } from "../../bench/measurement";
 import type { Step } from "../../bench/timeline";
 import { load, withKeys } from "../config/fixtures";
+import { cellsOf, expectWritten } from "../support/benchDocument";
 
 const root = path.join(__dirname, "../..");
 
@@ -190,14 +190,8 @@ describe("the document", () => {
     sizes: [size(3, "default", 10_000), size(3, "none", 9000), size(27, "default", 80_000), size(27, "none", 11_700)],
     costs: [{ what: "connection, and `true`", took: 250 }],
   };
-  const cellsOf = (row: string): string[] =>
-    row
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim());
-
   test("has a row for each size and limit", () => {
-    const rows = sizeTable(growth.sizes).trim().split("\n").map(cellsOf);
+    const rows = cellsOf(sizeTable(growth.sizes));
     expect(rows).toHaveLength(6);
     expect(rows[5]).toEqual([
       ...["27", "18", "none", "11.70", "9.00", "4.00", "8", "27", "500", "200", "200", "100", "300"],
@@ -211,11 +205,7 @@ describe("the document", () => {
   });
 
   test("shows the steps that are serial or on the critical path, with the share of the serial ones", () => {
-    const rows = stepGrowthTable(growth.sizes.filter(({ limit }) => limit === "none"))
-      .trim()
-      .split("\n")
-      .slice(2)
-      .map(cellsOf);
+    const rows = cellsOf(stepGrowthTable(growth.sizes.filter(({ limit }) => limit === "none"))).slice(2);
     expect(rows.map(([name, , , , serial, critical]) => [name, serial, critical])).toEqual([
       ["`cluster/join`", "", "1.0, 1.0"],
       ["`cluster/configure`", "yes", "7.5, 7.5"],
@@ -227,15 +217,7 @@ describe("the document", () => {
   });
 
   test("is written with its data, and can be written again", () => {
-    const copy = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-bench-"));
-    fs.mkdirSync(path.join(copy, "docs"));
-    fs.copyFileSync(path.join(root, "docs/performance.md"), path.join(copy, "docs/performance.md"));
-    writeGrowth(growth, copy);
-    writeGrowth(growth, copy);
-    const text = fs.readFileSync(path.join(copy, "docs/performance.md"), "utf8");
-    expect(text.split(grown(growth))).toHaveLength(2);
+    const text = expectWritten(writeGrowth, growth, grown(growth), "growth.json");
     expect(text).toContain("<!-- measured -->");
-    expect(JSON.parse(fs.readFileSync(path.join(copy, "docs/performance/growth.json"), "utf8"))).toEqual(growth);
-    fs.rmSync(copy, { recursive: true });
   });
 });

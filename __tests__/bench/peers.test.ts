@@ -8,6 +8,7 @@ import { abstractProgram } from "../../bench/peers/abstract";
 import { commandsBefore, playbookFiles, tasksOf, templateOf } from "../../bench/peers/playbook";
 import type { AbstractProgram, Config, Operation } from "../../bench/peers/plan";
 import { labStack } from "../support/stack";
+import { cellsOf, expectWritten } from "../support/benchDocument";
 
 // It would ask the service.
 jest.mock("../../report/serviceReport", () => ({ serviceReport: () => "" }));
@@ -225,16 +226,7 @@ describe("the document", () => {
   };
 
   test("has all runs, their medians, and `up` against each", () => {
-    const rows = peerTable(peers)
-      .trim()
-      .split("\n")
-      .slice(2)
-      .map((row) =>
-        row
-          .split("|")
-          .slice(1, -1)
-          .map((cell) => cell.trim()),
-      );
+    const rows = cellsOf(peerTable(peers)).slice(2);
     expect(rows).toEqual([
       ["the commands by bare `ssh`", "100.00, 90.00, 120.00", "100.00", "1.50"],
       ["the commands by Ansible", "300.00, 200.00, 250.00", "250.00", "0.60"],
@@ -243,12 +235,6 @@ describe("the document", () => {
   });
 
   test("is written with its data, and can be written again", () => {
-    fs.mkdirSync(path.join(directory, "docs"));
-    fs.copyFileSync(path.join(root, "docs/performance.md"), path.join(directory, "docs/performance.md"));
-    writePeers(peers, directory);
-    writePeers(peers, directory);
-    const text = fs.readFileSync(path.join(directory, "docs/performance.md"), "utf8");
-    expect(text.split(compared(peers))).toHaveLength(2);
-    expect(JSON.parse(fs.readFileSync(path.join(directory, "docs/performance/peers.json"), "utf8"))).toEqual(peers);
+    expectWritten(writePeers, peers, compared(peers), "peers.json");
   });
 });

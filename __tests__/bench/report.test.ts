@@ -6,6 +6,7 @@ import type { Measurement, Run } from "../../bench/measurement";
 import { picture } from "../../bench/picture";
 import { comparison, pathTable, stepTable, summary } from "../../bench/tables";
 import type { Step } from "../../bench/timeline";
+import { cellsOf } from "../support/benchDocument";
 
 const step = (node: string, name: string, start: number, end: number, more: Partial<Step> = {}): Step => ({
   node,
@@ -34,16 +35,6 @@ const measurement: Measurement = {
   memoryMiB: 4321,
   down: 12_300,
 };
-const cellsOf = (table: string): string[][] =>
-  table
-    .trim()
-    .split("\n")
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
 
 test("the summary has each run's parts, and the path's share of the whole", () => {
   const rows = cellsOf(summary(measurement));

@@ -1,7 +1,6 @@
 import { spawnSync } from "child_process";
 import { once } from "events";
 import * as fs from "fs";
-import * as os from "os";
 import * as path from "path";
 import { serverOf } from "../../bench/service/clients";
 import { loadTable, ratioTable, served, writeService } from "../../bench/service/document";
@@ -15,6 +14,7 @@ import {
 } from "../../bench/service/measurement";
 import { memoryDirectory } from "../support/memory";
 import { TestNode } from "../support/node";
+import { cellsOf, expectWritten } from "../support/benchDocument";
 
 const root = path.join(__dirname, "../..");
 
@@ -151,17 +151,7 @@ describe("the document", () => {
       },
     ],
   };
-  const rowsOf = (text: string): string[][] =>
-    text
-      .trim()
-      .split("\n")
-      .slice(2)
-      .map((row) =>
-        row
-          .split("|")
-          .slice(1, -1)
-          .map((cell) => cell.trim()),
-      );
+  const rowsOf = (table: string): string[][] => cellsOf(table).slice(2);
 
   test("has a row for each way of each load", () => {
     const rows = rowsOf(loadTable(measurement));
@@ -179,14 +169,6 @@ describe("the document", () => {
   });
 
   test("is written with its data, and can be written again", () => {
-    const copy = fs.mkdtempSync(path.join(os.tmpdir(), "smt-ha-bench-"));
-    fs.mkdirSync(path.join(copy, "docs"));
-    fs.copyFileSync(path.join(root, "docs/performance.md"), path.join(copy, "docs/performance.md"));
-    writeService(measurement, copy);
-    writeService(measurement, copy);
-    const text = fs.readFileSync(path.join(copy, "docs/performance.md"), "utf8");
-    expect(text.split(served(measurement))).toHaveLength(2);
-    expect(JSON.parse(fs.readFileSync(path.join(copy, "docs/performance/service.json"), "utf8"))).toEqual(measurement);
-    fs.rmSync(copy, { recursive: true });
+    expectWritten(writeService, measurement, served(measurement), "service.json");
   });
 });
